@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"reflect"
+)
 
 // A SessionUserFinder finds a session and its user in one query.
 type SessionUserFinder interface {
@@ -16,7 +19,7 @@ type SessionUserFinder interface {
 // users than users, as when sessions are in Redis and users in a database, it
 // asks both.
 func SessionUser(ctx context.Context, sessions Sessions, users Users, id string) (*Session, *User, error) {
-	if f, ok := sessions.(SessionUserFinder); ok && any(sessions) == any(users) {
+	if f, ok := sessions.(SessionUserFinder); ok && same(sessions, users) {
 		return f.SessionUser(ctx, id)
 	}
 	s, err := sessions.Session(ctx, id)
@@ -28,6 +31,14 @@ func SessionUser(ctx context.Context, sessions Sessions, users Users, id string)
 		return nil, nil, err
 	}
 	return s, u, nil
+}
+
+// same reports whether a and b are one store. Stores of a type that cannot be
+// compared, such as a struct with a map in it, count as two: to ask both is
+// slower and never wrong, and == would panic.
+func same(a Sessions, b Users) bool {
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	return va.Comparable() && vb.Comparable() && any(a) == any(b)
 }
 
 // A Transactor runs f with a Store whose writes all happen, or none does.

@@ -6,12 +6,13 @@
 // [github.com/gatepass/gatepass/store/storetest] tests any implementation.
 //
 // Lists of a user that is not there are empty. Texts that are too long for a
-// store are an error, never cut.
+// store are an error, [ErrBadText], and never cut.
 package store
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -25,8 +26,16 @@ var (
 	// ErrLastAccount means that the person could not log in any more.
 	ErrLastAccount = errors.New("store: last account of its user")
 
+	// ErrAmbiguous means that several users have that email address. It wraps
+	// ErrNotFound, since none of them is the one.
+	ErrAmbiguous = fmt.Errorf("%w: several users have that address", ErrNotFound)
+
 	// ErrLeased means that another caller is renewing that token.
 	ErrLeased = errors.New("store: token is being renewed")
+
+	// ErrBadText means that a text is too long for the store, or has bytes that
+	// it cannot keep, such as a zero byte or what is not UTF-8.
+	ErrBadText = errors.New("store: text cannot be kept")
 )
 
 // Store is all that package middleware needs. Every method must be safe for
@@ -53,7 +62,7 @@ type Users interface {
 
 	// UserByEmail returns the one user whose own, verified address that is,
 	// without regard to the case of ASCII letters. It returns ErrNotFound if
-	// there is none or more.
+	// there is none, and ErrAmbiguous if there are more.
 	UserByEmail(ctx context.Context, email string) (*User, error)
 
 	// DeleteUser removes a user with their accounts, tokens and sessions.
@@ -76,8 +85,9 @@ type Accounts interface {
 	// moment ago.
 	CreateUser(ctx context.Context, u *User, a *Account) error
 
-	// AddAccount gives a user, a.UserID, one more account. It returns
-	// ErrExists if the key is taken and ErrNotFound if there is no such user.
+	// AddAccount gives a user, a.UserID, one more account. It sets those of its
+	// times that are zero. It returns ErrExists if the key is taken and
+	// ErrNotFound if there is no such user.
 	AddAccount(ctx context.Context, a *Account) error
 
 	// UpdateAccount replaces what is stored under a.Key, or returns
