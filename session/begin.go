@@ -1,0 +1,178 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatepass/gatepass/store"
+)
+
+const (
+	maxUserAgent = 256
+	maxIP        = 45
+
+	firstSweep = time.Minute // after New, so that a program that runs for a moment does not sweep
+	sweepEvery = 10 * time.Minute
+	sweepLimit = 30 * time.Second
+)
+
+// Begin logs s.UserID in, always under a new key. It sets s's ID and times, the
+// browser's name and address; the caller sets who, with which provider, and
+// AuthTime. The session that the browser had before ends, and so does the
+// user's least recently seen one if there are too many.
+//
+// If Begin fails, nobody is logged in by it, and the browser is told nothing.
+func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
+	if s.UserID == "" {
+		return &Error{Op: "begin", Reason: "no_user", Err: errors.New("the session is nobody's")}
+	}
+	before, err := m.held(r)
+	if err != nil {
+		return &Error{Op: "begin", Reason: "cookies", Err: err}
+	}
+	now, t := m.cfg.Now(), newToken(m.keys[0])
+	s.ID = t.id()
+	s.CreatedAt = wall(now)
+	s.SeenAt = s.CreatedAt
+	m.see(s, now)
+	s.UserAgent = clean(r.UserAgent(), maxUserAgent)
+	s.IP = clean(m.cfg.ClientIP(r), maxIP)
+
+	ctx := r.Context()
+	over, err := m.crowd(ctx, s.UserID, before)
+	if err != nil {
+		return failed("begin", err)
+	}
+	if err := m.replace(ctx, s, before, over); err != nil {
+		return failed("begin", err)
+	}
+	if err := m.give(w, r, &t, s, now); err != nil {
+		return &Error{Op: "begin", Reason: "cookies", Err: errors.Join(err, m.undo(ctx, s.ID))}
+	}
+	m.sweepNow(ctx, now)
+	return nil
+}
+
+// held returns the tokens of ours that the request's cookies are: one, but for
+// a browser in which someone put another.
+func (m *Manager) held(r *http.Request) ([]token, error) {
+	var tokens []token
+	add := func(value string) {
+		var t token
+		if m.parseToken(value, &t) && m.signer(&t) >= 0 {
+			tokens = append(tokens, t)
+		}
+	}
+	if m.cfg.Cookies != nil {
+		value, err := m.plugged(r)
+		if err != nil {
+			return nil, err
+		}
+		add(value)
+		return tokens, nil
+	}
+	eachCookie(r, m.cookie+"=", func(_, value string) bool {
+		add(value)
+		return len(tokens) < 4
+	})
+	return tokens, nil
+}
+
+// crowd returns which of the user's sessions must end before one more begins,
+// beside those in going.
+func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]string, error) {
+	list, err := m.cfg.Store.UserSessions(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range going {
+		id := going[i].id()
+		list = slices.DeleteFunc(list, func(s store.Session) bool { return s.ID == id })
+	}
+	n := len(list) + 1 - m.cfg.MaxPerUser
+	if n <= 0 {
+		return nil, nil
+	}
+	slices.SortFunc(list, func(a, b store.Session) int { return a.SeenAt.Compare(b.SeenAt) })
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = list[i].ID
+	}
+	return ids, nil
+}
+
+// replace stores s and ends the sessions whose place it takes, in this order:
+// if the second fails, s is removed again.
+func (m *Manager) replace(ctx context.Context, s *store.Session, before []token, over []string) error {
+	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
+		return err
+	}
+	for i := range before {
+		if err := m.leave(ctx, &before[i]); err != nil {
+			return errors.Join(err, m.undo(ctx, s.ID))
+		}
+	}
+	for _, id := range over {
+		if err := m.delete(ctx, id); err != nil {
+			return errors.Join(err, m.undo(ctx, s.ID))
+		}
+	}
+	return nil
+}
+
+// undo removes a session whose key nobody was given. The request's context may
+// be over, which may be why.
+func (m *Manager) undo(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	return m.cfg.Store.DeleteSession(ctx, id)
+}
+
+// give sends the browser its half of s.
+func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *store.Session, now time.Time) error {
+	life := max(s.CreatedAt.Add(m.cfg.Lifetime).Sub(wall(now)), time.Second)
+	if m.cfg.Cookies != nil {
+		return m.plug(w, r, t.text(), life)
+	}
+	m.setCookie(w, m.cookie, t.text(), life)
+	return nil
+}
+
+// sweepNow removes what is over, at times, beside the request.
+func (m *Manager) sweepNow(ctx context.Context, now time.Time) {
+	elapsed, due := int64(m.elapsed(now)), m.sweep.Load()
+	if elapsed < due || !m.sweep.CompareAndSwap(due, elapsed+int64(sweepEvery)) {
+		return
+	}
+	go func() {
+		// Nobody waits for it: neither an error nor a panic of the store is
+		// anyone's, and the next sweep does what this one did not.
+		defer func() { _ = recover() }()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepLimit)
+		defer cancel()
+		_ = m.cfg.Store.DeleteExpired(ctx)
+	}()
+}
+
+// clean makes s fit for a record that people are shown.
+func clean(s string, limit int) string {
+	s = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == utf8.RuneError {
+			return -1
+		}
+		return c
+	}, s)
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}

@@ -1,0 +1,106 @@
+package session
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// findCookie returns the first cookie of that name, and how many there are, two
+// at most. Request.Cookie would allocate, and take the first of two in silence.
+func findCookie(r *http.Request, name string) (value string, n int) {
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line = nextPair(line)
+			if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
+				continue
+			}
+			if n++; n == 2 {
+				return value, n
+			}
+			value = pair[len(name)+1:]
+		}
+	}
+	return value, n
+}
+
+// eachCookie calls f with each cookie whose name begins with prefix, until f
+// returns false.
+func eachCookie(r *http.Request, prefix string, f func(name, value string) bool) {
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line = nextPair(line)
+			if !strings.HasPrefix(pair, prefix) {
+				continue
+			}
+			if name, value, ok := strings.Cut(pair, "="); ok && !f(name, value) {
+				return
+			}
+		}
+	}
+}
+
+func nextPair(line string) (pair, rest string) {
+	pair = line
+	if i := strings.IndexByte(line, ';'); i >= 0 {
+		pair, rest = line[:i], line[i+1:]
+	}
+	for pair != "" && (pair[0] == ' ' || pair[0] == '\t') {
+		pair = pair[1:]
+	}
+	for pair != "" && (pair[len(pair)-1] == ' ' || pair[len(pair)-1] == '\t') {
+		pair = pair[:len(pair)-1]
+	}
+	return pair, rest
+}
+
+// setCookie sets a cookie in place of any of that name that the answer sets
+// already, and keeps the answer out of caches. Name and value are of letters
+// that need no quoting.
+func (m *Manager) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	h := w.Header()
+	dropCookie(h, name)
+	var b strings.Builder
+	b.Grow(len(name) + len(value) + len(m.attributes) + len("=; Path=/; Max-Age=") + 10)
+	b.WriteString(name)
+	b.WriteByte('=')
+	b.WriteString(value)
+	b.WriteString("; Path=/; Max-Age=")
+	var digits [20]byte
+	b.Write(strconv.AppendInt(digits[:0], seconds(life), 10))
+	b.WriteString(m.attributes)
+	h["Set-Cookie"] = append(h["Set-Cookie"], b.String())
+	h.Set("Cache-Control", "no-store")
+}
+
+// expireCookie makes the browser forget a cookie of ours: the attributes must be
+// those with which it was set.
+func (m *Manager) expireCookie(w http.ResponseWriter, name string) {
+	m.setCookie(w, name, "", 0)
+}
+
+// dropCookie takes back what the answer would set under that name.
+func dropCookie(h http.Header, name string) {
+	lines := h["Set-Cookie"]
+	kept := lines[:0]
+	for _, line := range lines {
+		if len(line) > len(name) && line[len(name)] == '=' && line[:len(name)] == name {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	if len(kept) < len(lines) {
+		clear(lines[len(kept):])
+		if h["Set-Cookie"] = kept; len(kept) == 0 {
+			delete(h, "Set-Cookie")
+		}
+	}
+}
+
+// seconds rounds up, so that what is still good for a moment is not expired.
+func seconds(d time.Duration) int64 {
+	return int64((max(d, 0) + time.Second - 1) / time.Second)
+}

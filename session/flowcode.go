@@ -1,0 +1,88 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	maxText     = 1024 // of Memo and ReturnTo
+	maxProvider = 40
+	maxID       = 64
+	reauthFlag  = 1
+	flowFixed   = 1 + 1 + 8 + stateSize
+)
+
+// encode writes f as bytes. Its error comes with a reason.
+func (f Flow) encode() (plain []byte, reason string, err error) {
+	if f.Purpose < Login || f.Purpose > Reauth {
+		return nil, "purpose", errors.New("a flow is for Login, Link or Reauth")
+	}
+	state, ok := decodeState(f.State)
+	if !ok {
+		return nil, "state_malformed", errors.New("the state is not from NewState")
+	}
+	texts := f.texts()
+	n := flowFixed
+	for _, t := range texts {
+		if len(*t.s) > t.limit {
+			return nil, "too_long", fmt.Errorf("%s: want at most %d bytes, got %d", t.name, t.limit, len(*t.s))
+		}
+		n += 2 + len(*t.s)
+	}
+	b := append(make([]byte, 0, n), byte(f.Purpose), 0)
+	if f.Reauth {
+		b[1] = reauthFlag
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(f.Began.UnixMilli()))
+	b = append(b, state...)
+	for _, t := range texts {
+		b = appendText(b, *t.s)
+	}
+	return b, "", nil
+}
+
+func decodeFlow(b []byte) (Flow, bool) {
+	if len(b) < flowFixed {
+		return Flow{}, false
+	}
+	f := Flow{
+		Purpose: Purpose(b[0]),
+		Reauth:  b[1] == reauthFlag,
+		Began:   time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:]))).UTC(),
+		State:   b64.EncodeToString(b[10:flowFixed]),
+	}
+	if f.Purpose < Login || f.Purpose > Reauth || b[1] > reauthFlag {
+		return Flow{}, false
+	}
+	b = b[flowFixed:]
+	for _, t := range f.texts() {
+		s, rest, ok := cutText(b)
+		if !ok || len(s) > t.limit {
+			return Flow{}, false
+		}
+		*t.s, b = s, rest
+	}
+	return f, len(b) == 0
+}
+
+type flowText struct {
+	name  string
+	s     *string
+	limit int
+}
+
+// texts lists the texts of f in the order in which they are written.
+func (f *Flow) texts() [7]flowText {
+	return [7]flowText{
+		{"Provider", &f.Provider, maxProvider},
+		{"Issuer", &f.Issuer, maxText},
+		{"Memo", &f.Memo, maxText},
+		{"ReturnTo", &f.ReturnTo, maxText},
+		{"CallbackURL", &f.CallbackURL, maxText},
+		{"UserID", &f.UserID, maxID},
+		{"SessionID", &f.SessionID, maxID},
+	}
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+)
+
+// plugValue is the name under which a gorilla session holds our token.
+const plugValue = "gatepass"
+
+var errNilPlugged = errors.New("the gorilla store returned neither a session nor an error")
+
+// opened returns what Config.Cookies has of the request, or nil if it has
+// nothing. It does not use Get, which changes the request: two goroutines may
+// ask about one.
+func (m *Manager) opened(r *http.Request) (*sessions.Session, error) {
+	if _, n := findCookie(r, m.cookie); n > 1 {
+		return nil, nil
+	}
+	s, err := m.cfg.Cookies.New(r, m.cookie)
+	var decoding securecookie.Error
+	switch {
+	case errors.As(err, &decoding) && decoding.IsDecode(), errors.Is(err, fs.ErrNotExist):
+		return nil, nil // forged, of another key, or deleted
+	case err != nil:
+		return nil, err
+	case s == nil:
+		return nil, errNilPlugged
+	case s.IsNew:
+		return nil, nil
+	}
+	return s, nil
+}
+
+// plugged returns the token that Config.Cookies keeps for the request, or "".
+func (m *Manager) plugged(r *http.Request) (string, error) {
+	s, err := m.opened(r)
+	if s == nil {
+		return "", err
+	}
+	text, _ := s.Values[plugValue].(string)
+	return text, nil
+}
+
+// plug gives Config.Cookies a token to keep. The gorilla session before is
+// deleted, and the new one has no ID yet: gorilla's own stores would keep the
+// ID that the browser sent, even of a session that was deleted.
+func (m *Manager) plug(w http.ResponseWriter, r *http.Request, text string, life time.Duration) error {
+	if err := m.unplug(w, r); err != nil {
+		return err
+	}
+	s := sessions.NewSession(m.cfg.Cookies, m.cookie)
+	s.IsNew = true
+	s.Values[plugValue] = text
+	return m.save(w, r, s, life)
+}
+
+// unplug deletes the gorilla session of the request, if it has one.
+func (m *Manager) unplug(w http.ResponseWriter, r *http.Request) error {
+	s, err := m.opened(r)
+	if s == nil {
+		return err
+	}
+	clear(s.Values)
+	return m.save(w, r, s, -1)
+}
+
+// save saves s, for life or, if that is negative, to delete it. Whatever the
+// store's own options are, the cookie gets our attributes, and the answer sets
+// it once.
+func (m *Manager) save(w http.ResponseWriter, r *http.Request, s *sessions.Session, life time.Duration) error {
+	age := -1
+	if life >= 0 {
+		age = int(seconds(life))
+	}
+	s.Options = &sessions.Options{
+		Path: "/", MaxAge: age, HttpOnly: true, Secure: !m.cfg.Insecure, SameSite: http.SameSiteLaxMode,
+	}
+	h := headerOnly{http.Header{}}
+	if err := m.cfg.Cookies.Save(r, h, s); err != nil {
+		return err
+	}
+	for name, lines := range h.header {
+		if name != "Set-Cookie" {
+			w.Header()[name] = lines
+			continue
+		}
+		for _, line := range lines {
+			pair, _, _ := strings.Cut(line, ";")
+			if value, ok := strings.CutPrefix(pair, m.cookie+"="); ok {
+				m.setCookie(w, m.cookie, value, max(life, 0))
+			} else {
+				w.Header().Add(name, line)
+			}
+		}
+	}
+	return nil
+}
+
+// headerOnly takes the header of an answer that is sent by someone else, or not
+// at all if the store fails.
+type headerOnly struct{ header http.Header }
+
+func (h headerOnly) Header() http.Header         { return h.header }
+func (h headerOnly) Write(p []byte) (int, error) { return len(p), nil }
+func (h headerOnly) WriteHeader(int)             {}

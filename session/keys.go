@@ -1,0 +1,91 @@
+package session
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"sync"
+)
+
+// keys are what is derived from one secret. Each is for one purpose and one
+// audience, so that what one was made for is worth nothing elsewhere.
+type keys struct {
+	sessionKid byte
+	flowKid    byte
+	mark       [22]byte
+	csrf       [32]byte
+
+	prk      []byte
+	audience string
+
+	mu     sync.RWMutex
+	sealer map[sealerID]cipher.AEAD
+}
+
+// A sealerID names a key that lasts for a day, in days since 1970. Someone
+// without a login can make us seal as often as they like, and with random
+// nonces one key must not seal more than 2^32 messages.
+type sealerID struct {
+	label string
+	day   uint16
+}
+
+func newKeys(secret, audience string) (*keys, error) {
+	prk, err := hkdf.Extract(sha256.New, []byte(secret), []byte("gatepass v1"))
+	if err != nil {
+		return nil, err
+	}
+	k := &keys{prk: prk, audience: audience, sealer: make(map[sealerID]cipher.AEAD)}
+	var kids [2]byte
+	for label, dst := range map[string][]byte{
+		"session mark": k.mark[:],
+		"session kid":  kids[:1],
+		"flow kid":     kids[1:],
+		"csrf":         k.csrf[:],
+	} {
+		b, err := k.derive(label, len(dst))
+		if err != nil {
+			return nil, err
+		}
+		copy(dst, b)
+	}
+	k.sessionKid, k.flowKid = kids[0], kids[1]
+	return k, nil
+}
+
+func (k *keys) derive(label string, n int) ([]byte, error) {
+	return hkdf.Expand(sha256.New, k.prk, "gatepass v1\x00"+label+"\x00"+k.audience, n)
+}
+
+// aead returns the key that seals under that label on that day. Its Seal takes
+// no nonce and puts a random one first.
+func (k *keys) aead(id sealerID) (cipher.AEAD, error) {
+	k.mu.RLock()
+	a, ok := k.sealer[id]
+	k.mu.RUnlock()
+	if ok {
+		return a, nil
+	}
+	key, err := k.derive(id.label+string([]byte{byte(id.day >> 8), byte(id.day)}), 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	a, err = cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for old := range k.sealer {
+		if old.day+1 < id.day {
+			delete(k.sealer, old)
+		}
+	}
+	k.sealer[id] = a
+	return a, nil
+}

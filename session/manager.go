@@ -1,0 +1,159 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	defaultName       = "session"
+	defaultCache      = time.Second
+	defaultLifetime   = 30 * 24 * time.Hour
+	defaultIdle       = 7 * 24 * time.Hour
+	defaultMaxPerUser = 100
+
+	maxName       = 64
+	maxCache      = 10 * time.Second
+	maxOldSecrets = 4
+	askTimeout    = 5 * time.Second
+	maxAhead      = 5 * time.Minute // how far another machine's clock may be ahead
+)
+
+// A Manager begins, finds and ends sessions. It is safe for concurrent use.
+type Manager struct {
+	cfg  Config  // with its defaults, and without its secrets
+	keys []*keys // of Secret, then of OldSecrets
+
+	cookie, flowPrefix, postCookie string // names
+	attributes                     string // what every cookie of ours ends with
+
+	epoch   time.Time // elapsed times are counted from here, so that they are monotonic
+	cache   *cache    // nil: ask the store every time
+	left    *recent   // sessions that ended in this process, for Renew
+	touches *touches
+	sweep   atomic.Int64 // elapsed time at which Begin next removes what is over
+}
+
+// New returns a Manager, or every mistake in cfg, joined. It does no I/O.
+func New(cfg Config) (*Manager, error) {
+	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		cookie:     cfg.Name,
+		attributes: "; HttpOnly; SameSite=Lax",
+		epoch:      cfg.Now(),
+		left:       newRecent(2 * askTimeout),
+		touches:    newTouches(),
+	}
+	if !cfg.Insecure {
+		m.cookie = "__Host-" + cfg.Name
+		m.attributes = "; HttpOnly; Secure; SameSite=Lax"
+	}
+	m.flowPrefix = m.cookie + "-flow-"
+	m.postCookie = m.cookie + "-post"
+	for _, secret := range append([]string{cfg.Secret}, cfg.OldSecrets...) {
+		k, err := newKeys(secret, cfg.Audience)
+		if err != nil {
+			return nil, err
+		}
+		m.keys = append(m.keys, k)
+	}
+	cfg.Secret, cfg.OldSecrets = "", nil // only keys are needed from here on
+	if cfg.Cache > 0 {
+		m.cache = newCache(cfg.Cache)
+	}
+	m.sweep.Store(int64(firstSweep))
+	m.cfg = cfg
+	return m, nil
+}
+
+func (cfg *Config) setDefaults() {
+	if cfg.Name == "" {
+		cfg.Name = defaultName
+	}
+	if cfg.Cache == 0 {
+		cfg.Cache = defaultCache
+	}
+	if cfg.Lifetime == 0 {
+		cfg.Lifetime = defaultLifetime
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = max(min(defaultIdle, cfg.Lifetime), 1)
+	}
+	if cfg.MaxPerUser == 0 {
+		cfg.MaxPerUser = defaultMaxPerUser
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.ClientIP == nil {
+		cfg.ClientIP = connectionIP
+	}
+}
+
+// check expects the defaults to be filled in.
+func (cfg *Config) check() error {
+	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("session: "+format, args...))
+	}
+	if cfg.Store == nil {
+		wrong("Store: required")
+	}
+	errs = append(errs, checkSecrets(cfg.Secret, cfg.OldSecrets)...)
+	switch {
+	case len(cfg.Name) > maxName || strings.ContainsFunc(cfg.Name, notToken):
+		wrong("Name: want at most %d letters, digits and hyphens, as in a cookie's name", maxName)
+	case strings.HasPrefix(strings.ToLower(cfg.Name), "__host-"), strings.HasPrefix(strings.ToLower(cfg.Name), "__secure-"):
+		wrong("Name: want it without the prefix, which is put before it unless Insecure is set")
+	case strings.Contains(cfg.Name, "-flow-"), strings.HasSuffix(cfg.Name, "-post"):
+		wrong(`Name: want it without "-flow-" and a final "-post", which are the names of other cookies`)
+	}
+	if cfg.Cache > maxCache {
+		wrong("Cache: want at most %v, because a session ended elsewhere lives on for so long; got %v", maxCache, cfg.Cache)
+	}
+	if cfg.Lifetime <= 0 {
+		wrong("Lifetime: want more than zero, got %v", cfg.Lifetime)
+	}
+	if cfg.Idle <= 0 {
+		wrong("Idle: want more than zero, got %v", cfg.Idle)
+	}
+	if cfg.Idle > cfg.Lifetime && cfg.Lifetime > 0 {
+		wrong("Idle: want at most Lifetime, %v; got %v", cfg.Lifetime, cfg.Idle)
+	}
+	if cfg.MaxPerUser < 0 {
+		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
+	}
+	return errors.Join(errs...)
+}
+
+// notToken reports whether a cookie's name must not contain c (RFC 9110
+// section 5.6.2).
+func notToken(c rune) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return false
+	}
+	return !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+}
+
+func connectionIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// elapsed is the age of m at now. It is not moved by a change of the machine's
+// clock, if Config.Now is time.Now.
+func (m *Manager) elapsed(now time.Time) time.Duration { return now.Sub(m.epoch) }

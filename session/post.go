@@ -1,0 +1,146 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	postLife       = time.Minute
+	maxCode        = 2048
+	maxUser        = 1024
+	maxDescription = 256
+)
+
+// postTexts lists what is kept of a posted callback, in the order in which it
+// is written. What is too long and can be done without is left out.
+var postTexts = [...]struct {
+	name     string
+	limit    int
+	optional bool
+}{
+	{"code", maxCode, false},
+	{"iss", maxDescription, false},
+	{"error", maxDescription, false},
+	{"error_description", maxDescription, true},
+	{"user", maxUser, true},
+}
+
+// KeepPost seals what a service posted to a callback into a cookie, for a
+// minute. The browser sends no cookie of ours along with such a request, which
+// comes from another site; so answer it with a redirect to the same path, with
+// the state as its only parameter, where [Manager.TakePost] finds the rest.
+//
+// It keeps code, state, iss, error, error_description and user, and sets no
+// cookie if one of them is given twice, if the state is not one that NewState
+// made, or if they are too long. Such an error is an ErrFlow.
+func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Values) error {
+	fail := func(reason string) error { return &Error{Op: "post", Reason: reason, Err: ErrFlow} }
+	for _, values := range params {
+		if len(values) > 1 {
+			return fail("duplicate_param")
+		}
+	}
+	state := params.Get("state")
+	if reason := badState(state); reason != "" {
+		return fail(reason)
+	}
+	kept := url.Values{}
+	for _, t := range postTexts {
+		switch values := params[t.name]; {
+		case len(values) == 0:
+		case len(values[0]) <= t.limit:
+			kept[t.name] = values
+		case !t.optional:
+			return fail("too_long")
+		}
+	}
+	now := m.cfg.Now()
+	value, err := m.seal("post", now, m.postAAD(state), encodePost(kept, now))
+	for i := len(postTexts) - 1; errors.Is(err, errTooLong) && postTexts[i].optional; i-- {
+		delete(kept, postTexts[i].name)
+		value, err = m.seal("post", now, m.postAAD(state), encodePost(kept, now))
+	}
+	if err != nil {
+		return fail("too_long")
+	}
+	m.setCookie(w, m.postCookie, value, postLife)
+	return nil
+}
+
+// TakePost returns what KeepPost kept for that state, and forgets it. If there
+// is nothing, the error is an ErrFlow. If the login cannot be finished now, as
+// when the store fails, KeepPost keeps it for another try.
+func (m *Manager) TakePost(w http.ResponseWriter, r *http.Request, state string) (url.Values, error) {
+	fail := func(reason string) (url.Values, error) {
+		return nil, &Error{Op: "post", Reason: reason, Err: ErrFlow}
+	}
+	if reason := badState(state); reason != "" {
+		return fail(reason)
+	}
+	value, n := findCookie(r, m.postCookie)
+	switch n {
+	case 0:
+		return fail("post_missing")
+	case 2:
+		return fail("post_duplicate")
+	}
+	now := m.cfg.Now()
+	plain, ok := m.open("post", now, m.postAAD(state), value)
+	if !ok {
+		return fail("post_invalid")
+	}
+	params, kept, ok := decodePost(plain)
+	if !ok || kept.After(now.Add(flowSkew)) {
+		return fail("post_invalid")
+	}
+	m.expireCookie(w, m.postCookie)
+	if now.Sub(kept) > postLife {
+		return fail("post_expired")
+	}
+	params.Set("state", state)
+	return params, nil
+}
+
+// postAAD binds what was posted to its login.
+func (m *Manager) postAAD(state string) []byte {
+	sum := sha256.Sum256([]byte(state))
+	return append([]byte("gatepass post v1\x00"+m.postCookie+"\x00"+m.cfg.Audience+"\x00"), sum[:]...)
+}
+
+// encodePost writes the time, which texts are there, and those.
+func encodePost(params url.Values, now time.Time) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
+	b = append(b, 0)
+	for i, t := range postTexts {
+		if params.Has(t.name) {
+			b[8] |= 1 << i
+			b = appendText(b, params.Get(t.name))
+		}
+	}
+	return b
+}
+
+func decodePost(b []byte) (params url.Values, kept time.Time, ok bool) {
+	if len(b) < 9 || b[8]>>len(postTexts) != 0 {
+		return nil, time.Time{}, false
+	}
+	kept = time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	there, b := b[8], b[9:]
+	params = url.Values{}
+	for i, t := range postTexts {
+		if there>>i&1 == 0 {
+			continue
+		}
+		var s string
+		if s, b, ok = cutText(b); !ok || len(s) > t.limit {
+			return nil, time.Time{}, false
+		}
+		params.Set(t.name, s)
+	}
+	return params, kept, len(b) == 0
+}

@@ -1,0 +1,81 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+const (
+	sealVersion  = 1
+	sealHeader   = 1 + 1 + 2
+	sealOverhead = sealHeader + 12 + 16
+	maxSealed    = 3600 // characters; browsers keep 4,096 bytes of a cookie
+)
+
+var errTooLong = errors.New("does not fit into a cookie")
+
+// seal encrypts plain under today's key for label, and binds it to aad.
+func (m *Manager) seal(label string, now time.Time, aad, plain []byte) (string, error) {
+	n := sealOverhead + len(plain)
+	if base64.RawURLEncoding.EncodedLen(n) > maxSealed {
+		return "", errTooLong
+	}
+	k, day := m.keys[0], dayOf(now)
+	a, err := k.aead(sealerID{label, day})
+	if err != nil {
+		return "", err
+	}
+	b := append(make([]byte, 0, n), sealVersion, k.flowKid)
+	b = binary.BigEndian.AppendUint16(b, day)
+	return b64.EncodeToString(a.Seal(b, nil, plain, aad)), nil
+}
+
+// open returns what seal was given, if it was given it today or yesterday.
+func (m *Manager) open(label string, now time.Time, aad []byte, value string) ([]byte, bool) {
+	if len(value) > maxSealed {
+		return nil, false
+	}
+	b, err := b64.DecodeString(value)
+	if err != nil || len(b) < sealOverhead || b64.EncodedLen(len(b)) != len(value) || b[0] != sealVersion {
+		return nil, false
+	}
+	day := binary.BigEndian.Uint16(b[2:])
+	// Just before midnight, another machine may have tomorrow already.
+	if day != dayOf(now) && day != dayOf(now.Add(-24*time.Hour)) && day != dayOf(now.Add(flowSkew)) {
+		return nil, false
+	}
+	for _, k := range m.keys {
+		if k.flowKid != b[1] {
+			continue
+		}
+		a, err := k.aead(sealerID{label, day})
+		if err != nil {
+			continue
+		}
+		if plain, err := a.Open(nil, nil, b[sealHeader:], aad); err == nil {
+			return plain, true
+		}
+	}
+	return nil, false
+}
+
+func dayOf(t time.Time) uint16 { return uint16(t.Unix() / 86400) }
+
+// appendText appends s with its length before it.
+func appendText(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+}
+
+// cutText is the reverse of appendText.
+func cutText(b []byte) (s string, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return "", nil, false
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if b = b[2:]; len(b) < n {
+		return "", nil, false
+	}
+	return string(b[:n]), b[n:], true
+}

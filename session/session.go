@@ -1,0 +1,138 @@
+// Package session keeps people logged in.
+//
+// The browser holds a random key that also bears a mark made with the secret,
+// so that a forged one costs no query. The store holds a hash of it, and whose
+// it is. Whoever steals the table cannot log in with it, and a session that is
+// deleted there has ended everywhere. Any gorilla [sessions.Store] can keep the
+// browser's half instead.
+//
+// # What a stolen thing gives
+//
+// The table of sessions alone gives nothing. The secret alone opens the cookies
+// of logins under way that someone has stolen as well; it makes no session,
+// because the random key is not derived from it. A stolen session cookie is a
+// session until it ends: see [Manager.Revoke] and [Manager.EndAll].
+//
+// # Changing the secret
+//
+// With several instances, in three steps, each on all of them before the next:
+// add the new secret to [Config.OldSecrets]; make it [Config.Secret], with the
+// one before in OldSecrets; drop the one before, once [Config.Lifetime] has
+// passed. A cookie that only a dropped secret could read is as good as none.
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatepass/gatepass/store"
+	"github.com/gorilla/sessions"
+)
+
+var (
+	// ErrNone means that the browser has no session, or one that has ended.
+	ErrNone = errors.New("session: none")
+
+	// ErrFlow means that a callback belongs to no login that this browser
+	// began, or to one that is over.
+	ErrFlow = errors.New("session: no such login under way")
+
+	// ErrUsed means that a callback of the same login came before. It is an
+	// [ErrFlow].
+	ErrUsed = fmt.Errorf("%w: it was used before", ErrFlow)
+)
+
+// Config configures a [Manager]. Store and Secret are required; every other
+// field's zero value is its default.
+type Config struct {
+	_ [0]func() // keyed literals only, so that fields can be added
+
+	// Store keeps the sessions. Required; in middleware.Config it is that
+	// Config's Store if nil, or for instance Redis.
+	Store store.Sessions
+
+	// Secret is at least 32 random bytes. Keys are derived from it. Required.
+	Secret string
+
+	// Audience sets apart what shares a Secret: a session of one Auth is none at
+	// another. Package middleware fills in its BaseURL, Path and Name.
+	Audience string
+
+	// OldSecrets still open cookies, while Secret is being changed. There are
+	// four at most.
+	OldSecrets []string
+
+	// Cookies keeps the browser's half, for an app that has a gorilla store.
+	// If nil, it is a cookie of our own: __Host-, HttpOnly, SameSite=Lax, Secure.
+	// The cookie of a gorilla store gets the same attributes.
+	Cookies sessions.Store
+
+	// Cache is how long a process may go on without asking the store about a
+	// session that it has just seen. The default is one second, so that a page
+	// and its twenty requests cost one query; what this process ends itself ends
+	// at once. Ten seconds at most. Negative: ask every time.
+	Cache time.Duration
+
+	// Insecure sends the cookie over plain http, for http://localhost.
+	Insecure bool
+
+	// Name names the cookie. The default is "session".
+	Name string
+
+	// Lifetime ends a session however much it is used. The default is 30 days.
+	Lifetime time.Duration
+
+	// Idle ends a session that is not used. The default is 7 days, or Lifetime
+	// if that is shorter.
+	Idle time.Duration
+
+	// MaxPerUser is how many sessions a user may have; the one seen longest ago
+	// ends. The default is 100.
+	MaxPerUser int
+
+	// NotBefore ends what began earlier, after a backup was restored.
+	NotBefore time.Time
+
+	// Now is time.Now if nil.
+	Now func() time.Time
+
+	// Users finds the user of a session. Package middleware fills in its Store.
+	// If nil, sessions are found without their users, and nobody's being
+	// disabled is noticed.
+	Users store.Users
+
+	// ClientIP returns the address of whoever asks, for the session's record. The
+	// default is the connection's.
+	ClientIP func(r *http.Request) string
+}
+
+// An Error is a step that failed.
+type Error struct {
+	Op string // "begin", "find", "end", "renew", "revoke", "list", "flow", "callback" or "post"
+
+	// Reason is one of a fixed list of words. Of a callback: "state_missing",
+	// "state_malformed", "tx_missing" (the browser sent no cookie of that login),
+	// "tx_duplicate", "tx_invalid", "tx_expired", "tx_used". Of a posted one also
+	// "post_missing", "post_duplicate", "post_invalid", "post_expired" and
+	// "duplicate_param". Of what a caller asked for: "no_user", "too_long",
+	// "purpose". "store" and "cookies" mean that Config.Store or Config.Cookies
+	// failed.
+	Reason string
+
+	// Err wraps ErrNone or ErrFlow, or is what the store said.
+	Err error
+}
+
+// Error names the step and the reason, and no key, state or cookie.
+func (e *Error) Error() string {
+	s := "session: " + e.Op + ": " + e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
