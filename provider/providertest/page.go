@@ -81,10 +81,14 @@ func (s *Server) show(r *request, q question, complaint string) *Answer {
 	if u, err := url.Parse(q.to); err == nil {
 		host = u.Host
 	}
+	name, email := q.hint, ""
+	if strings.Contains(q.hint, "@") {
+		name, email = "", q.hint
+	}
 	// A browser also judges by form-action where the answer to the form leads to.
 	a := r.html(http.StatusOK, choosePage, map[string]any{
 		"ID": id, "App": q.app, "Host": host, "Scopes": scopeTexts(q.scopes),
-		"People": people(), "Hint": q.hint, "Complaint": complaint,
+		"People": people(), "Name": name, "Email": email, "Complaint": complaint,
 	}, "form-action 'self' "+origin(q.to))
 	if complaint != "" {
 		a.Status = http.StatusUnprocessableEntity

@@ -55,9 +55,9 @@ const choosePage = `<h1>Who do you want to be?</h1>
 <input type="hidden" name="ask" value="{{.ID}}">
 <h2>Someone else</h2>
 <label for="name">Name</label>
-<input type="text" id="name" name="name" maxlength="200" autocomplete="off">
+<input type="text" id="name" name="name" maxlength="200" autocomplete="off" value="{{.Name}}">
 <label for="email">Email address</label>
-<input type="email" id="email" name="email" maxlength="320" autocomplete="off" value="{{.Hint}}">
+<input type="email" id="email" name="email" maxlength="320" autocomplete="off" value="{{.Email}}">
 <label class="check"><input type="checkbox" name="verified" value="yes" checked> The service has verified this address</label>
 <button class="go" name="typed" value="yes">Continue</button>
 </form>
