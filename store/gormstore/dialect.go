@@ -1,0 +1,122 @@
+package gormstore
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A dialect is where databases differ. Everything else is SQL that all of them
+// understand.
+type dialect struct {
+	sqlite   bool
+	numbered bool // parameters are $1, $2, …
+
+	insert    string // begins an insertion that leaves an existing row alone
+	ignore    string // ends it
+	forUpdate string // locks the rows that a query finds
+	now       string // microseconds since 1970 by the database's clock; "" if it has none
+
+	// What an address is found by, and how the one looked for is brought into
+	// that form. It may find too many; the caller compares.
+	emailKey, emailFold string
+
+	// Types. Keys are compared byte for byte.
+	id, userID, long, blob, boolean string
+
+	references string // ends a foreign key
+	options    string // ends a CREATE TABLE
+	lock       string // makes migrations of several processes wait for each other
+}
+
+func dialectOf(name string) (dialect, error) {
+	d := dialect{
+		insert:    "INSERT INTO",
+		ignore:    " ON CONFLICT DO NOTHING",
+		forUpdate: " FOR UPDATE",
+		emailKey:  "lower(email)",
+		emailFold: "lower(?)",
+
+		references: " ON DELETE CASCADE",
+	}
+	switch name {
+	case "sqlite":
+		d.sqlite, d.forUpdate = true, ""
+		d.id, d.userID, d.long, d.blob, d.boolean = "text", "text", "text", "blob", "boolean"
+		// To alter a table, GORM copies it, drops it and renames the copy. With
+		// foreign keys on, the drop deletes its rows first; a cascade would then
+		// empty the accounts when an app alters a column of its users.
+		d.references = ""
+	case "postgres":
+		d.numbered = true
+		d.id, d.userID, d.long, d.blob, d.boolean = `varchar(255) COLLATE "C"`, "text", "text", "bytea", "boolean"
+		d.now = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+		// Lower-case ASCII letters alone, whatever the database's language.
+		d.emailKey, d.emailFold = `lower(email COLLATE "C")`, `lower(? COLLATE "C")`
+		d.lock = "SELECT pg_advisory_xact_lock(7165346298741)"
+	case "mysql":
+		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
+		// that the latter reports depends on a setting of the connection.
+		d.insert, d.ignore = "INSERT IGNORE INTO", ""
+		// Varbinary, because every collation of old versions pads with spaces.
+		d.id, d.userID, d.long, d.blob, d.boolean = "varbinary(255)", "varchar(191)", "longtext", "longblob", "boolean"
+		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
+		d.emailKey, d.emailFold = "email_key", "lower(left(?, 320))"
+		d.options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+	default:
+		return d, fmt.Errorf("gormstore: want a database of kind sqlite, postgres or mysql, got %q", name)
+	}
+	return d, nil
+}
+
+// render fills in what differs.
+func (d dialect) render(query string) string {
+	query = strings.NewReplacer(
+		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now,
+		"{email}", d.emailKey, "{fold}", d.emailFold,
+		"{id}", d.id, "{user}", d.userID, "{long}", d.long, "{blob}", d.blob, "{boolean}", d.boolean,
+		"{references}", d.references,
+	).Replace(query)
+	if !d.numbered {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, c := range []byte(query) {
+		if c == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// transient reports whether the database asks to try again: a deadlock, a
+// serialization failure, a lock that was not to be had. It knows them without
+// the drivers' types, so that no driver is imported.
+func transient(err error) bool {
+	if err == nil {
+		return false
+	}
+	var pg interface{ SQLState() string }
+	if errors.As(err, &pg) {
+		switch pg.SQLState() {
+		case "40001", "40P01":
+			return true
+		}
+		return false
+	}
+	text := err.Error()
+	for _, s := range []string{
+		"Error 1213", "Error 1205", // MySQL and MariaDB
+		"database is locked", "database table is locked", // SQLite
+	} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,106 @@
+// Package gormstore keeps everything in a database, by way of GORM.
+//
+// It runs on SQLite, PostgreSQL and MySQL or MariaDB, with whatever driver the
+// program chooses:
+//
+//	db, err := gormstore.Open(sqlite.Open("app.db"))
+//
+// An app that has a *gorm.DB already gives it to [New]. To add columns of its
+// own to the users, it embeds [User] in a model.
+package gormstore
+
+import (
+	"time"
+
+	"github.com/gatepass/gatepass/store"
+	"gorm.io/gorm"
+)
+
+// A Store keeps users, accounts, tokens and sessions in four tables of a
+// database: gatepass_users, gatepass_accounts with the tokens,
+// gatepass_sessions and gatepass_marks.
+//
+// It asks the database itself, past GORM's callbacks and its logger, so that no
+// key or token is logged and no read goes to a replica that lags behind.
+type Store struct {
+	// Now is the clock by which sessions and marks end. It is time.Now if nil.
+	// Set it before the store is used. Leases end by the database's own clock;
+	// SQLite has none, and they too end by Now there.
+	Now func() time.Time
+
+	db   *gorm.DB
+	sh   *shared
+	tx   *transaction // nil outside Transact
+	own  bool         // Open has opened db
+	fail error        // what is wrong with db, told at the first use
+}
+
+var (
+	_ store.Store             = (*Store)(nil)
+	_ store.SessionUserFinder = (*Store)(nil)
+	_ store.Transactor        = (*Store)(nil)
+)
+
+// shared is what a Store and those of its transactions have in common.
+type shared struct {
+	dialect
+	texts     statements
+	immediate bool          // transactions take SQLite's write lock as they begin
+	writer    chan struct{} // holds a value while someone writes; nil if the database copes
+}
+
+// New returns a Store in a database that is already open. It does not touch
+// the database: call [Store.Migrate], or make the tables yourself. Db may also
+// be a transaction, for work that must happen together with the app's own.
+func New(db *gorm.DB) *Store {
+	return newStore(db, false)
+}
+
+func newStore(db *gorm.DB, immediate bool) *Store {
+	s := &Store{db: db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})}
+	// A Transact within another must be able to fail alone.
+	s.db.DisableNestedTransaction = false
+	d, err := dialectOf(db.Name())
+	if err != nil {
+		s.fail = err
+		return s
+	}
+	s.sh = &shared{dialect: d, texts: d.statements(), immediate: immediate}
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
+		s.tx = new(transaction)
+	} else if d.sqlite {
+		s.sh.writer = make(chan struct{}, 1)
+	}
+	return s
+}
+
+// DB returns the database, for tables of the app's own.
+func (s *Store) DB() *gorm.DB { return s.db.Session(&gorm.Session{NewDB: true}) }
+
+// Close closes a database that [Open] has opened. One that was given to [New]
+// stays open.
+func (s *Store) Close() error {
+	if !s.own {
+		return nil
+	}
+	db, err := s.db.DB()
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+func (s *Store) now() time.Time {
+	if s.Now != nil {
+		return s.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// sql returns the statements, also of a Store that cannot run them.
+func (s *Store) sql() *statements {
+	if s.sh == nil {
+		return new(statements)
+	}
+	return &s.sh.texts
+}

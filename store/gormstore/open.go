@@ -1,0 +1,153 @@
+package gormstore
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Open opens a database, with the tables it needs, as in
+//
+//	gormstore.Open(sqlite.Open("app.db"))
+//
+// SQLite needs no parameters: writers wait for each other, readers do not wait
+// for writers, and a database in memory lives as long as the Store. Parameters
+// that the name of the database has are left as they are.
+func Open(d gorm.Dialector) (*Store, error) {
+	if _, err := dialectOf(d.Name()); err != nil {
+		return nil, err
+	}
+	immediate := false
+	if d.Name() == "sqlite" {
+		d, immediate = withParameters(d)
+	}
+	db, err := gorm.Open(d, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		return nil, fmt.Errorf("gormstore: opening the database: %w", err)
+	}
+	s := newStore(db, immediate)
+	s.own = true
+	ctx := context.Background()
+	if s.sh.sqlite {
+		err = s.prepareSQLite(ctx)
+	}
+	if err == nil {
+		err = s.Migrate(ctx)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepareSQLite sets what holds for the whole file.
+func (s *Store) prepareSQLite(ctx context.Context) error {
+	db, err := s.db.DB()
+	if err != nil {
+		return fmt.Errorf("gormstore: opening the database: %w", err)
+	}
+	var file text
+	if err := s.one(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'", nil, &file); err != nil {
+		return fmt.Errorf("gormstore: opening the database: %w", err)
+	}
+	if file == "" {
+		// In memory, each connection has a database of its own, which goes when
+		// the connection goes.
+		db.SetMaxOpenConns(1)
+		db.SetMaxIdleConns(1)
+		db.SetConnMaxLifetime(0)
+		db.SetConnMaxIdleTime(0)
+		return nil
+	}
+	// With a write-ahead log, readers and the writer do not wait for each other.
+	// A file system that cannot have one keeps its mode, and says so only in
+	// the answer, which is not needed.
+	var mode text
+	return s.again(ctx, func() error { return s.one(ctx, "PRAGMA journal_mode = WAL", nil, &mode) })
+}
+
+// withParameters returns d with parameters added to its DSN, and whether
+// transactions will begin by taking the write lock.
+//
+// The settings are those of a connection, of which the pool opens new ones at
+// any time, so that the DSN is the only way to them that works with every
+// driver. Drivers are not imported here; their dialectors have a field for it.
+func withParameters(d gorm.Dialector) (gorm.Dialector, bool) {
+	v := reflect.ValueOf(d)
+	pointer := v.Kind() == reflect.Pointer
+	if pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return d, false
+	}
+	own := reflect.New(v.Type()) // the caller's stays as it is
+	own.Elem().Set(v)
+	field := own.Elem().FieldByName("DSN")
+	conn := own.Elem().FieldByName("Conn")
+	if !field.IsValid() || field.Kind() != reflect.String || !field.CanSet() || conn.IsValid() && !conn.IsZero() {
+		return d, false
+	}
+	dsn, ok := addParameters(field.String(), v.Type().PkgPath())
+	if !ok {
+		return d, false
+	}
+	field.SetString(dsn)
+	if !pointer {
+		own = own.Elem()
+	}
+	changed, ok := own.Interface().(gorm.Dialector)
+	if !ok {
+		return d, false
+	}
+	return changed, true
+}
+
+// addParameters adds what dsn lacks: to wait up to ten seconds for another
+// process that writes, to take the write lock when a transaction begins, to
+// enforce foreign keys, and to keep statements prepared. Each driver knows some
+// of the parameters and ignores the others. Without "file:" in front, some drivers
+// would take parameters for a part of the file's name, so that they are added
+// only for those known not to.
+func addParameters(dsn, pkg string) (string, bool) {
+	if !strings.HasPrefix(dsn, "file:") && pkg != "gorm.io/driver/sqlite" && pkg != "github.com/glebarez/sqlite" {
+		return dsn, false
+	}
+	name, query, _ := strings.Cut(dsn, "?")
+	have, err := url.ParseQuery(query)
+	if err != nil || name == "" {
+		return dsn, false // for the driver to complain about
+	}
+	pragma := func(name string) bool {
+		return slices.ContainsFunc(have["_pragma"], func(s string) bool { return strings.HasPrefix(s, name) })
+	}
+	add := func(param string) {
+		if query != "" {
+			query += "&"
+		}
+		query += param
+	}
+	if !have.Has("_busy_timeout") && !have.Has("_timeout") && !pragma("busy_timeout") {
+		add("_busy_timeout=10000&_pragma=busy_timeout(10000)")
+	}
+	if !have.Has("_foreign_keys") && !have.Has("_fk") && !pragma("foreign_keys") {
+		add("_foreign_keys=1&_pragma=foreign_keys(1)")
+	}
+	if !have.Has("_stmt_cache_size") {
+		add("_stmt_cache_size=64")
+	}
+	immediate := true
+	if have.Has("_txlock") {
+		immediate = have.Get("_txlock") != "deferred"
+	} else {
+		add("_txlock=immediate")
+	}
+	return name + "?" + query, immediate
+}

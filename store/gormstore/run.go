@@ -1,0 +1,194 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/gatepass/gatepass/store"
+	"gorm.io/gorm"
+)
+
+// A transaction remembers that a statement in it failed. What it has done by
+// then is half of something, so that it must not be committed even if whoever
+// ran it does not care.
+type transaction struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (tx *transaction) note(err error) error {
+	if tx != nil && err != nil {
+		tx.mu.Lock()
+		defer tx.mu.Unlock()
+		if tx.err == nil {
+			tx.err = err
+		}
+	}
+	return err
+}
+
+func (tx *transaction) failed() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.err
+}
+
+// Transact runs f with a Store whose writes all happen when f returns nil, and
+// not at all if it fails, panics, or ctx ends before. F runs again, up to three
+// times, if the database reports a deadlock or a conflict with another
+// transaction. On SQLite, other writes wait until f returns.
+func (s *Store) Transact(ctx context.Context, f func(store.Store) error) error {
+	return s.transact(ctx, func(tx *Store) error { return f(tx) })
+}
+
+func (s *Store) transact(ctx context.Context, f func(*Store) error) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	if s.tx != nil {
+		return s.begin(ctx, f)
+	}
+	return s.again(ctx, func() error { return s.begin(ctx, f) })
+}
+
+// atomic runs f in the transaction there is, or in one of its own. F undoes
+// what it did before it returns one of the errors of package store; any other
+// ends the whole transaction.
+func (s *Store) atomic(ctx context.Context, f func(*Store) error) error {
+	if s.tx != nil {
+		return f(s)
+	}
+	return s.transact(ctx, f)
+}
+
+func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
+	var opts []*sql.TxOptions
+	if s.sh.emailKey == "email_key" {
+		// MySQL's default would go on hiding a row that another transaction has
+		// just committed, and that made an insertion fail.
+		opts = append(opts, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	}
+	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+		tx := &Store{Now: s.Now, db: db, sh: s.sh, tx: new(transaction)}
+		if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
+			// A transaction that begins with a read cannot always become one that
+			// writes, however long it waits. So it begins with a write.
+			if _, err := tx.exec(ctx, s.sql().takeLock); err != nil {
+				return err
+			}
+		}
+		if err := f(tx); err != nil {
+			return err
+		}
+		return tx.tx.failed()
+	}, opts...)
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// again runs f, which changes everything or nothing, until the database no
+// longer asks to try again. On SQLite, which has one writer at a time, those of
+// this process stand in line: its own lock is a matter of luck, and some would
+// wait too long.
+func (s *Store) again(ctx context.Context, f func() error) error {
+	if s.sh.writer != nil {
+		select {
+		case s.sh.writer <- struct{}{}:
+			defer func() { <-s.sh.writer }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	pause := 10 * time.Millisecond
+	for range 3 {
+		err := f()
+		if !transient(err) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause *= 4
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return f()
+}
+
+// pool is where statements go. GORM's own cache of prepared statements prepares
+// anew in every transaction; the drivers do better.
+func (s *Store) pool() gorm.ConnPool {
+	if tx, ok := s.db.Statement.ConnPool.(*gorm.PreparedStmtTX); ok {
+		return tx.Tx
+	}
+	return s.db.Statement.ConnPool
+}
+
+// exec runs a statement that writes, and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if s.fail != nil {
+		return 0, s.fail
+	}
+	run := func() error {
+		res, err := s.pool().ExecContext(ctx, query, args...)
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		return err
+	}
+	if s.tx != nil {
+		return n, s.tx.note(run())
+	}
+	err = s.again(ctx, run)
+	return n, err
+}
+
+// query runs a query and calls scan for each row.
+func (s *Store) query(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) (err error) {
+	if s.fail != nil {
+		return s.fail
+	}
+	defer func() { s.tx.note(err) }()
+	rows, err := s.pool().QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// one runs a query for one row, and returns [store.ErrNotFound] if there is
+// none.
+func (s *Store) one(ctx context.Context, query string, args []any, dest ...any) error {
+	if s.fail != nil {
+		return s.fail
+	}
+	rows, err := s.pool().QueryContext(ctx, query, args...)
+	if err != nil {
+		return s.tx.note(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return s.tx.note(err)
+		}
+		return store.ErrNotFound
+	}
+	if err := rows.Scan(dest...); err != nil {
+		return s.tx.note(err)
+	}
+	return s.tx.note(rows.Close())
+}

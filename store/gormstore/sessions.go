@@ -1,0 +1,154 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/gatepass/gatepass/store"
+)
+
+func scannedSession(s *store.Session) []any {
+	return []any{(*text)(&s.UserID), (*text)(&s.Provider), (*text)(&s.Subject), (*text)(&s.SID), (*micro)(&s.AuthTime),
+		(*flag)(&s.Reauthed), (*micro)(&s.CreatedAt), (*micro)(&s.SeenAt), (*micro)(&s.ExpiresAt), (*text)(&s.UserAgent), (*text)(&s.IP)}
+}
+
+// CreateSession implements [store.Sessions]. The user may be one of another
+// store.
+func (s *Store) CreateSession(ctx context.Context, session *store.Session) error {
+	if err := checkKey(session.Key); err != nil {
+		return err
+	}
+	var c checker
+	c.key("session ID", session.ID)
+	c.text("user ID", session.UserID, 191)
+	c.texts("SID", session.SID, "user agent", session.UserAgent, "IP", session.IP)
+	if c.err != nil {
+		return c.err
+	}
+	n, err := s.exec(ctx, s.sql().insertSession, session.ID, session.UserID, session.Provider, session.Subject, session.SID,
+		micros(session.AuthTime), session.Reauthed, micros(session.CreatedAt), micros(session.SeenAt), micros(session.ExpiresAt),
+		session.UserAgent, session.IP)
+	if err == nil && n == 0 {
+		return store.ErrExists
+	}
+	return err
+}
+
+// Session implements [store.Sessions].
+func (s *Store) Session(ctx context.Context, id string) (*store.Session, error) {
+	if bad(id) {
+		return nil, store.ErrNotFound
+	}
+	session := &store.Session{ID: id}
+	if err := s.one(ctx, s.sql().session, []any{id, micros(s.now())}, scannedSession(session)...); err != nil {
+		return nil, err
+	}
+	return session, nil
+}
+
+// SessionUser implements [store.SessionUserFinder].
+func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *store.User, error) {
+	if bad(id) {
+		return nil, nil, store.ErrNotFound
+	}
+	session, u := &store.Session{ID: id}, new(store.User)
+	dest := append(scannedSession(session), scannedUser(u)...)
+	if err := s.one(ctx, s.sql().sessionUser, []any{id, micros(s.now())}, dest...); err != nil {
+		return nil, nil, err
+	}
+	return session, u, nil
+}
+
+// UserSessions implements [store.Sessions].
+func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	if bad(userID) {
+		return nil, ctx.Err()
+	}
+	var found []store.Session
+	err := s.query(ctx, s.sql().userSessions, func(rows *sql.Rows) error {
+		var session store.Session
+		if err := rows.Scan(append(scannedSession(&session), (*text)(&session.ID))...); err != nil {
+			return err
+		}
+		found = append(found, session)
+		return nil
+	}, userID, micros(s.now()))
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// TouchSession implements [store.Sessions]. If seen is older than what is
+// stored, nothing moves.
+func (s *Store) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
+	if bad(id) {
+		return store.ErrNotFound
+	}
+	n, err := s.exec(ctx, s.sql().touchSession, micros(seen), micros(expires), micros(expires), id, micros(s.now()), micros(seen))
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = s.Session(ctx, id)
+	return err
+}
+
+// DeleteSession implements [store.Sessions].
+func (s *Store) DeleteSession(ctx context.Context, id string) error {
+	if bad(id) {
+		return ctx.Err()
+	}
+	_, err := s.exec(ctx, s.sql().deleteSession, id)
+	return err
+}
+
+// DeleteUserSessions implements [store.Sessions].
+func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) error {
+	if bad(userID) {
+		return ctx.Err()
+	}
+	var err error
+	if except == "" || bad(except) {
+		_, err = s.exec(ctx, s.sql().deleteSessions, userID)
+	} else {
+		_, err = s.exec(ctx, s.sql().deleteOthers, userID, except)
+	}
+	return err
+}
+
+// Mark implements [store.Sessions].
+func (s *Store) Mark(ctx context.Context, id string, until time.Time) error {
+	var c checker
+	c.key("mark", id)
+	if c.err != nil {
+		return c.err
+	}
+	n, err := s.exec(ctx, s.sql().insertMark, id, micros(until))
+	if err != nil || n > 0 {
+		return err
+	}
+	// It may be over and not swept away yet.
+	n, err = s.exec(ctx, s.sql().renewMark, micros(until), id, micros(s.now()))
+	if err == nil && n == 0 {
+		return store.ErrExists
+	}
+	return err
+}
+
+// DeleteExpired implements [store.Sessions].
+func (s *Store) DeleteExpired(ctx context.Context) error {
+	now := micros(s.now())
+	for _, query := range []string{s.sql().expiredSessions, s.sql().expiredMarks} {
+		for {
+			n, err := s.exec(ctx, query, now)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package gormstore
+
+// statements are all that a Store says to its database once the tables are
+// there, in its dialect.
+type statements struct {
+	takeLock string
+
+	user, userExists, userByEmail, insertUser, updateUser, deleteUser            string
+	account, accountExists, userAccounts, insertAccount, updateAccount, lockUser string
+	lockAccounts, deleteAccount, deleteAccounts                                  string
+	token, putToken, swapToken, leaseByUs, leaseByDatabase, dropToken            string
+	session, sessionUser, userSessions, insertSession, touchSession              string
+	deleteSession, deleteSessions, deleteOthers, insertMark, renewMark           string
+	expiredSessions, expiredMarks                                                string
+}
+
+const (
+	userColumns    = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
+	accountColumns = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
+	sessionColumns = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip"
+)
+
+func (d dialect) statements() statements {
+	return statements{
+		takeLock: d.render("DELETE FROM gatepass_marks WHERE id = '' AND 1 = 0"),
+
+		user:        d.render("SELECT " + userColumns + " FROM gatepass_users u WHERE u.id = ?"),
+		userExists:  d.render("SELECT 1 FROM gatepass_users WHERE id = ?"),
+		userByEmail: d.render("SELECT " + userColumns + " FROM gatepass_users u WHERE {email} = {fold} AND u.email_verified = ?"),
+		insertUser: d.render("INSERT INTO gatepass_users (id, username, name, email, email_verified, avatar_url, locale, disabled, created_at, updated_at)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+		updateUser: d.render("UPDATE gatepass_users SET username = ?, name = ?, email = ?, email_verified = ?, avatar_url = ?, locale = ?," +
+			" disabled = ?, updated_at = ? WHERE id = ?"),
+		deleteUser: d.render("DELETE FROM gatepass_users WHERE id = ?"),
+		lockUser:   d.render("SELECT 1 FROM gatepass_users WHERE id = ?{for update}"),
+
+		account:       d.render("SELECT " + accountColumns + " FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
+		accountExists: d.render("SELECT 1 FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
+		userAccounts:  d.render("SELECT " + accountColumns + " FROM gatepass_accounts WHERE user_id = ? ORDER BY created_at, provider, subject"),
+		insertAccount: d.render("{insert} gatepass_accounts (" + accountColumns + ", token_expiry, leased_until)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		updateAccount: d.render("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
+			" updated_at = ? WHERE provider = ? AND subject = ?"),
+		lockAccounts:   d.render("SELECT provider, subject FROM gatepass_accounts WHERE user_id = ? ORDER BY provider, subject{for update}"),
+		deleteAccount:  d.render("DELETE FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
+		deleteAccounts: d.render("DELETE FROM gatepass_accounts WHERE user_id = ?"),
+
+		token: d.render("SELECT sealed, token_expiry, token_scopes FROM gatepass_accounts" +
+			" WHERE provider = ? AND subject = ? AND sealed IS NOT NULL"),
+		putToken: d.render("UPDATE gatepass_accounts SET sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ?" +
+			" WHERE provider = ? AND subject = ?"),
+		swapToken: d.render("UPDATE gatepass_accounts SET sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ?" +
+			" WHERE provider = ? AND subject = ? AND sealed = ?"),
+		leaseByUs: d.render("UPDATE gatepass_accounts SET leased_until = ?" +
+			" WHERE provider = ? AND subject = ? AND sealed IS NOT NULL AND leased_until <= ?"),
+		leaseByDatabase: d.render("UPDATE gatepass_accounts SET leased_until = {now} + ?" +
+			" WHERE provider = ? AND subject = ? AND sealed IS NOT NULL AND leased_until <= {now}"),
+		dropToken: d.render("UPDATE gatepass_accounts SET sealed = NULL, token_expiry = ?, token_scopes = NULL, leased_until = ?" +
+			" WHERE provider = ? AND subject = ?"),
+
+		session: d.render("SELECT " + sessionColumns + " FROM gatepass_sessions s WHERE s.id = ? AND s.expires_at > ?"),
+		sessionUser: d.render("SELECT " + sessionColumns + ", " + userColumns +
+			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = ? AND s.expires_at > ?"),
+		userSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE s.user_id = ? AND s.expires_at > ?" +
+			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
+		insertSession: d.render("{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		touchSession: d.render("UPDATE gatepass_sessions SET seen_at = ?, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END" +
+			" WHERE id = ? AND expires_at > ? AND seen_at <= ?"),
+		deleteSession:  d.render("DELETE FROM gatepass_sessions WHERE id = ?"),
+		deleteSessions: d.render("DELETE FROM gatepass_sessions WHERE user_id = ?"),
+		deleteOthers:   d.render("DELETE FROM gatepass_sessions WHERE user_id = ? AND id <> ?"),
+		insertMark:     d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
+		renewMark:      d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
+
+		// A thousand at a time, so that no lock is held for long. The query within
+		// the query is there for MySQL, which wants no LIMIT in the outer one.
+		expiredSessions: d.render("DELETE FROM gatepass_sessions WHERE id IN" +
+			" (SELECT id FROM (SELECT id FROM gatepass_sessions WHERE expires_at <= ? LIMIT 1000) x)"),
+		expiredMarks: d.render("DELETE FROM gatepass_marks WHERE id IN" +
+			" (SELECT id FROM (SELECT id FROM gatepass_marks WHERE ends_at <= ? LIMIT 1000) x)"),
+	}
+}

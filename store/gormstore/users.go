@@ -1,0 +1,140 @@
+package gormstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"strings"
+
+	"github.com/gatepass/gatepass/store"
+)
+
+// A User is the row of a user, for an app that embeds it in a model of its own
+// to add columns to the same table. Such columns need a default or must allow
+// null, because a sign-up does not know them.
+//
+// [Store.DeleteUser] removes the whole row. To delete users by way of GORM
+// leaves their sessions, and on SQLite it fails while they have accounts.
+type User struct{ store.User }
+
+// TableName returns the name of the users table.
+func (User) TableName() string { return "gatepass_users" }
+
+// scanned returns where the columns of userColumns go.
+func scannedUser(u *store.User) []any {
+	return []any{(*text)(&u.ID), (*text)(&u.Username), (*text)(&u.Name), (*text)(&u.Email), (*flag)(&u.EmailVerified),
+		(*text)(&u.AvatarURL), (*text)(&u.Locale), (*flag)(&u.Disabled), (*clock)(&u.CreatedAt), (*clock)(&u.UpdatedAt)}
+}
+
+func checkUser(u *store.User) error {
+	var c checker
+	c.texts("username", u.Username, "name", u.Name, "email", u.Email, "avatar URL", u.AvatarURL, "locale", u.Locale)
+	return c.err
+}
+
+// bad reports whether an ID could not be that of anything stored. PostgreSQL
+// would not even look for one with a zero byte.
+func bad(id string) bool {
+	var c checker
+	c.key("", id)
+	return c.err != nil
+}
+
+// User implements [store.Users].
+func (s *Store) User(ctx context.Context, id string) (*store.User, error) {
+	if bad(id) {
+		return nil, store.ErrNotFound
+	}
+	u := new(store.User)
+	if err := s.one(ctx, s.sql().user, []any{id}, scannedUser(u)...); err != nil {
+		return nil, err
+	}
+	// The column is the app's to declare, and may ignore case or trailing spaces.
+	if u.ID != id {
+		return nil, store.ErrNotFound
+	}
+	return u, nil
+}
+
+// UpdateUser implements [store.Users].
+func (s *Store) UpdateUser(ctx context.Context, u *store.User) error {
+	if bad(u.ID) {
+		return store.ErrNotFound
+	}
+	if err := checkUser(u); err != nil {
+		return err
+	}
+	n, err := s.exec(ctx, s.sql().updateUser, u.Username, u.Name, u.Email, u.EmailVerified, u.AvatarURL, u.Locale,
+		u.Disabled, userTime(s.now()), u.ID)
+	if err != nil || n > 0 {
+		return err
+	}
+	// MySQL does not count rows that were the same before.
+	return s.exists(ctx, s.sql().userExists, u.ID)
+}
+
+// exists returns nil if the query finds a row, or [store.ErrNotFound].
+func (s *Store) exists(ctx context.Context, query string, args ...any) error {
+	var n int
+	return s.one(ctx, query, args, &n)
+}
+
+// UserByEmail implements [store.Users].
+func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, error) {
+	var c checker
+	c.texts("", email)
+	if email == "" || c.err != nil {
+		return nil, store.ErrNotFound
+	}
+	email = lower(email)
+	var found []*store.User
+	err := s.query(ctx, s.sql().userByEmail, func(rows *sql.Rows) error {
+		u := new(store.User)
+		if err := rows.Scan(scannedUser(u)...); err != nil {
+			return err
+		}
+		// A database may take more letters for the same than it should.
+		if lower(u.Email) == email {
+			found = append(found, u)
+		}
+		return nil
+	}, email, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, store.ErrNotFound
+	}
+	return found[0], nil
+}
+
+// DeleteUser implements [store.Users].
+func (s *Store) DeleteUser(ctx context.Context, id string) error {
+	if bad(id) {
+		return nil
+	}
+	// Each table by name, because foreign keys may be off.
+	return s.atomic(ctx, func(tx *Store) error {
+		for _, query := range []string{tx.sql().deleteSessions, tx.sql().deleteAccounts, tx.sql().deleteUser} {
+			if _, err := tx.exec(ctx, query, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lower lowers ASCII letters only: that other letters are the same in some
+// language says nothing about mailboxes.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// newID returns 130 random bits, in letters that are the same in any case. It is
+// never a row number: SQLite gives that of a deleted row away again.
+func newID() string { return strings.ToLower(rand.Text()) }
