@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/dghubble/oauth1"
 	"golang.org/x/oauth2"
@@ -50,9 +51,14 @@ type OAuth2 struct {
 	// email address it gives is verified.
 	EmailsVerified bool
 
+	// EmailByPolicy states that what Fields.EmailVerified finds is only as good
+	// as whoever runs the server. It then counts only with [WithTrustedEmails].
+	EmailByPolicy bool
+
 	RevokeURL    string // RFC 7009, if the service has it
 	Revoke       Call   // if its URL is not empty, withdraws a token in place of RevokeURL
 	ClientIDAs   string // the service's word for client_id, such as "client_key"
+	LoginHintAs  string // the service's word for login_hint; a hint is not sent if empty
 	ScopeSep     string // " " if empty
 	Fragment     string // put after "#" of the authorization URL
 	PublicClient bool   // the service gives no client secret, and none is sent
@@ -64,21 +70,30 @@ type OAuth2 struct {
 }
 
 // A Dialect says how a token endpoint departs from RFC 6749. The zero value
-// means not at all.
+// means not at all. Its templates may hold the variables of a [Call] but
+// {profile.x}, and {state}, {redirect_uri} and {scopes}; a parameter of which a
+// variable has no value is left out.
 type Dialect struct {
-	Method     string            // "POST" if empty; GET puts the parameters in the query
-	JSON       bool              // the request's body is a JSON object, not a form
-	Header     http.Header       // sent with the request; values are templates, see [Call]
-	Params     url.Values        // sent beside those of the RFC; values are templates that may hold {callback.device_id} and {state}
-	Names      map[string]string // the service's words for parameters: "client_secret": "secret"
-	RefreshURL string            // where to refresh if not at the token endpoint
-	Keep       []string          // members of the answer kept in Token.Memo, and callback parameters, as "callback.device_id", for later templates
+	Method string            // "POST" if empty; GET puts the parameters in the query
+	JSON   bool              // the request's body is a JSON object, not a form
+	Header http.Header       // sent with the request; values are templates
+	Params url.Values        // sent beside those of the RFC, or in their place; values are templates
+	Names  map[string]string // the service's words for parameters: "client_secret": "secret"; one with an empty word is left out
+	Code   string            // the callback parameter that holds the code, "code" if empty
+	Keep   []string          // paths in the answer that are kept in Token.Memo for later templates; so are "callback.device_id" and "redirect_uri"
+
+	RefreshURL    string     // where to refresh if not at the token endpoint
+	RefreshMethod string     // Method if empty
+	RefreshParams url.Values // in place of Params when refreshing, if not nil; with {access_token} that is traded, and there need be no refresh token
+	Revoked       []string   // error codes of a refresh that mean that the grant is gone, beside "invalid_grant"
 
 	Root        string            // path of the object that holds the answer
-	Reply       map[string]string // paths of the RFC's members: "access_token": "accessToken"
-	Fail        string            // a condition on the answer that means failure whatever the status, such as "errcode!=0"
-	FailCode    string            // path of the service's error code, "error" if empty
+	Reply       map[string]string // paths of the RFC's members, below Root: "access_token": "accessToken"; "expires_at" is a time since 1970
+	Fail        string            // a condition on the whole answer that means failure whatever the status, such as "errcode!=0"
+	FailCode    string            // path of the service's error code in the whole answer, "error" if empty
 	NoTokenType bool              // the answer has no token_type
+	TokenType   string            // what Authorization begins with, if not "Bearer", such as "OAuth"; the answer may say either
+	NoExpiry    bool              // expires_in says nothing: the token does not expire
 }
 
 // OIDC is a service that speaks OpenID Connect, as data. Endpoints and keys
@@ -92,7 +107,8 @@ type OIDC struct {
 
 	// Endpoint, KeysURL and UserURL, where set, are used in place of discovered
 	// ones. If AuthURL, TokenURL and KeysURL all are, nothing is discovered and
-	// an empty UserURL means that there is no userinfo endpoint.
+	// an empty UserURL means that there is no userinfo endpoint. A zero AuthStyle
+	// means what metadata says, and HTTP Basic if it says nothing.
 	Endpoint oauth2.Endpoint
 	KeysURL  string
 	UserURL  string
@@ -105,6 +121,11 @@ type OIDC struct {
 	// Issuers are further values of iss that mean Issuer, such as Google's form
 	// without https. The Identity carries Issuer for all of them.
 	Issuers []string
+
+	// Audiences are further values of aud that an ID token may have beside the
+	// client ID, such as the other applications of one project. An ID token that
+	// was made for anyone else too is refused.
+	Audiences []string
 
 	// Profile, if not nil, adds to the claims that the ID token gave. It cannot
 	// change Subject or Issuer.
@@ -121,7 +142,7 @@ type OIDC struct {
 	// services that want a signed one.
 	Secret func() (string, error)
 
-	Algs         []string // signing algorithms of ID tokens: RS256 and what else metadata names of RS, PS, ES and EdDSA if empty
+	Algs         []string // signing algorithms of ID tokens: if empty, those with a public key that metadata names, or RS256
 	RevokeURL    string   // RFC 7009, in place of a discovered one
 	PostsBack    bool     // response_mode=form_post; sets Info.PostsBack
 	Dialect      Dialect  // how the token endpoint departs from RFC 6749
@@ -139,6 +160,10 @@ type OIDC struct {
 	// another login of the same browser is then told apart by PKCE alone, so that it
 	// cannot be combined with NoPKCE.
 	InsecureNoNonce bool
+
+	// Now is the clock by which tokens, keys and metadata grow old, time.Now if
+	// nil. It is for tests.
+	Now func() time.Time
 }
 
 // OAuth1 is a service that speaks OAuth 1.0a (RFC 5849), as data.
@@ -170,6 +195,13 @@ type Custom struct {
 // token answer, or of what [Dialect.Keep] kept), {callback.x} and {profile.x}.
 // Values are escaped for where they stand. Where no part of a call holds
 // {access_token} or {client_basic}, the access token is sent as a bearer token.
+// A call of which a variable has no value fails. Only {token.x} may stand for
+// the host of a URL or for its beginning. In a Body, braces around anything else
+// are text.
+//
+// A condition is one of these, or several parted by ";" of which one holds, where
+// P is a path: "P==V" if P is there and its text is V, "P!=V" if P is there and
+// its text is another, "P" if P is there and not null, "!P" if it is not.
 type Call struct {
 	Name        string      // the answer stands in the profile under it, for paths such as "emails:0.email"; of [OAuth2.User], empty
 	Method      string      // "GET" if empty
@@ -191,10 +223,14 @@ type Call struct {
 // "token:", "id_token:", "callback:" or the name of a [Call], "emails:". A part
 // in brackets and quotes, ["https://slack.com/user_id"], is a literal key; one
 // in brackets alone, emails[primary&verified].email, is the first element of a
-// list whose members of those names are all true. Parts of "a|b" are tried in
-// turn, "a&b" joins both with "/" and needs both. What follows ">" changes the
-// value: strip:X removes a prefix, lastseg keeps what follows the last "/",
-// noquery drops the query, nohtml unescapes HTML. A path that begins with
+// list whose members of those names are all true; [type==Email] compares a
+// member with a text, and [scope~primary] looks for one in a list. The last
+// element of a list is "last".
+//
+// Parts of "a|b" are tried in turn, "a&b" joins both with "/" and needs both.
+// What follows ">" changes the value: strip:X removes a prefix, lastseg keeps
+// what follows the last "/", noquery drops the query, nohtml unescapes HTML.
+// These bind, from loose to tight: "|", space, "&", ">". A path that begins with
 // "tmpl:" is a template with {paths}, empty if one of them is.
 type Fields struct {
 	Subject       string // required; "a|b" is refused, lest an account change its name on the day that a field comes or goes

@@ -1,0 +1,280 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// A preparedDialect is the parsed form of a [Dialect].
+type preparedDialect struct {
+	Dialect
+	code                  string
+	header                map[string][]*template
+	params, refreshParams map[string][]*template
+	tradesAccess          bool
+	root, failCode        []segment
+	reply                 map[string][]segment
+	keep                  map[string][]segment
+	fail                  cond
+}
+
+// prepare parses d. What it returns is usable despite an error: what could not
+// be parsed is left out.
+func (d Dialect) prepare() (*preparedDialect, error) {
+	p := &preparedDialect{Dialect: d, code: d.Code}
+	var errs []error
+	report := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("Dialect.%s: %w", field, err))
+		}
+	}
+	var err error
+	if p.code == "" {
+		p.code = "code"
+	}
+	p.header, err = parseTemplates(d.Header, inText)
+	report("Header", err)
+	p.params, err = parseTemplates(d.Params, inText)
+	report("Params", err)
+	p.refreshParams = p.params
+	if d.RefreshParams != nil {
+		p.refreshParams, err = parseTemplates(d.RefreshParams, inText)
+		report("RefreshParams", err)
+		for _, list := range p.refreshParams {
+			p.tradesAccess = p.tradesAccess || slices.ContainsFunc(list, func(t *template) bool { return t.uses("access_token") })
+		}
+	}
+	for _, m := range []string{d.Method, d.RefreshMethod} {
+		if m != "" && m != http.MethodPost && m != http.MethodGet {
+			report("Method", fmt.Errorf("%q is neither POST nor GET", m))
+		}
+	}
+	if d.RefreshURL != "" {
+		report("RefreshURL", checkURL(d.RefreshURL))
+	}
+	if d.Root != "" {
+		p.root, err = parseSegments(d.Root)
+		report("Root", err)
+	}
+	failCode := d.FailCode
+	if failCode == "" {
+		failCode = "error"
+	}
+	p.failCode, err = parseSegments(failCode)
+	report("FailCode", err)
+	p.reply = make(map[string][]segment, len(d.Reply))
+	for name, at := range d.Reply {
+		if !slices.Contains(replyNames[:], name) {
+			report("Reply", fmt.Errorf("%q is no member of a token answer", name))
+		}
+		p.reply[name], err = parseSegments(at)
+		report("Reply", err)
+	}
+	p.keep = make(map[string][]segment, len(d.Keep))
+	for _, name := range d.Keep {
+		p.keep[name], err = parseSegments(name)
+		report("Keep", err)
+	}
+	if d.Fail != "" {
+		p.fail, err = parseCond(d.Fail)
+		report("Fail", err)
+	}
+	return p, errors.Join(errs...)
+}
+
+func parseTemplates[M ~map[string][]string](m M, where place) (map[string][]*template, error) {
+	var errs []error
+	out := make(map[string][]*template, len(m))
+	for name, values := range m {
+		for _, s := range values {
+			t, err := parseTemplate(s, where)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+				continue
+			}
+			out[name] = append(out[name], t)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// A tokenTransport stands below x/oauth2 for one request. It turns the request
+// into what the service wants, reads the answer under our rules, and shows
+// x/oauth2 an answer as in RFC 6749.
+type tokenTransport struct {
+	g      *grant
+	d      *preparedDialect
+	op     string
+	vars   *flowVars
+	scopes []string
+
+	tok    Token
+	answer map[string]any
+}
+
+// context makes x/oauth2 use rt, with the limits of the grant's client.
+func (rt *tokenTransport) context(ctx context.Context) context.Context {
+	c := *rt.g.client
+	c.Transport = rt
+	return context.WithValue(ctx, oauth2.HTTPClient, &c)
+}
+
+// result says how it went. X/oauth2's own error is not returned: it prints the
+// body.
+func (rt *tokenTransport) result(t *oauth2.Token, err error) (Token, map[string]any, error) {
+	var own *Error
+	switch {
+	case err == nil && t.AccessToken == rt.tok.AccessToken && rt.tok.AccessToken != "":
+		return rt.tok, rt.answer, nil
+	case errors.As(err, &own):
+		return Token{}, nil, own
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return Token{}, nil, newError(rt.g.info, rt.op, reasonExchange, err)
+	}
+	return Token{}, nil, newError(rt.g.info, rt.op, reasonToken, errors.New("the token answer makes no sense"))
+}
+
+func (rt *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	out, err := rt.request(req)
+	if err != nil {
+		return nil, newError(rt.g.info, rt.op, reasonConfig, err)
+	}
+	res, err := rt.g.client.Transport.RoundTrip(out)
+	if err != nil {
+		return nil, rt.fail(out, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, rt.fail(out, err)
+	}
+	if err := rt.read(res.StatusCode, res.Header.Get("Content-Type"), body); err != nil {
+		return nil, err
+	}
+	plain, err := json.Marshal(map[string]string{"access_token": rt.tok.AccessToken, "token_type": "Bearer", "refresh_token": rt.tok.RefreshToken})
+	if err != nil {
+		return nil, newError(rt.g.info, rt.op, reasonToken, err)
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:  http.Header{"Content-Type": {"application/json"}},
+		Body:    io.NopCloser(bytes.NewReader(plain)),
+		Request: req,
+	}, nil
+}
+
+func (rt *tokenTransport) fail(req *http.Request, err error) error {
+	reason := reasonExchange
+	if errors.Is(err, errTooLarge) {
+		reason = reasonToken
+	}
+	return newError(rt.g.info, rt.op, reason, transportError(req.URL.Host, err))
+}
+
+// request returns req as the dialect wants it.
+func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
+	body, err := io.ReadAll(req.Body)
+	req.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, err
+	}
+	method, params := rt.d.Method, rt.d.params
+	if rt.op == "refresh" {
+		params = rt.d.refreshParams
+		if rt.vars.tok.RefreshToken == "" {
+			form.Del("refresh_token")
+		}
+		if rt.d.RefreshMethod != "" {
+			method = rt.d.RefreshMethod
+		}
+	}
+	for name, list := range params {
+		if values := expandAll(list, rt.vars); len(values) > 0 {
+			form[name] = values
+		}
+	}
+	form = rt.g.rename(form)
+	out := req.Clone(req.Context())
+	out.GetBody = nil
+	var payload string
+	switch {
+	case method == http.MethodGet:
+		out.Method = method
+		q := out.URL.Query()
+		for name, values := range form {
+			q[name] = values
+		}
+		out.URL.RawQuery = q.Encode()
+		out.Header.Del("Content-Type")
+	case rt.d.JSON:
+		m := make(map[string]string, len(form))
+		for name := range form {
+			m[name] = form.Get(name)
+		}
+		b, err := json.Marshal(m)
+		if err != nil {
+			return nil, err
+		}
+		payload = string(b)
+		out.Header.Set("Content-Type", "application/json")
+	default:
+		payload = form.Encode()
+	}
+	// Without GetBody, net/http sends nothing again, not even a GET: a code is
+	// good for one request.
+	out.Body = io.NopCloser(strings.NewReader(payload))
+	out.ContentLength = int64(len(payload))
+	out.Header.Set("Accept", "application/json")
+	for name, list := range rt.d.header {
+		if values := expandAll(list, rt.vars); len(values) > 0 {
+			out.Header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	return out, nil
+}
+
+// rename gives the parameters of the protocol the service's names.
+func (g *grant) rename(form url.Values) url.Values {
+	names := g.dialect.Names
+	out := make(url.Values, len(form))
+	for name, values := range form {
+		word, ok := names[name]
+		if !ok {
+			word = name
+			if name == "client_id" && g.clientIDAs != "" {
+				word = g.clientIDAs
+			}
+		}
+		if word != "" {
+			out[word] = values
+		}
+	}
+	return out
+}
+
+// expandAll leaves out what has no value.
+func expandAll(list []*template, v vars) []string {
+	var out []string
+	for _, t := range list {
+		if s, err := t.expand(v); err == nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
