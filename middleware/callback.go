@@ -1,0 +1,249 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatepass/gatepass/provider"
+	"github.com/gatepass/gatepass/session"
+	"github.com/gatepass/gatepass/store"
+)
+
+// serveCallback ends a login. Until the flow is found, compared and marked as
+// used, no request leaves for the provider.
+func (a *Auth) serveCallback(w http.ResponseWriter, r *http.Request, e *entry) {
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		a.fail(w, r, "callback", e.info.ID, because("not_a_page", errBadRequest))
+		return
+	}
+	if err := a.limited(r, "callback"); err != nil {
+		a.fail(w, r, "callback", e.info.ID, err)
+		return
+	}
+	if r.Method == http.MethodPost {
+		a.keepPost(w, r, e)
+		return
+	}
+	if err := a.finish(w, r, e); err != nil {
+		a.fail(w, r, "callback", e.info.ID, err)
+	}
+}
+
+// keepPost answers a form_post. It comes from another site, so that the
+// person's cookies are not there to judge it by: what it brought is sealed and
+// sent on to the same path by GET, where they are.
+func (a *Auth) keepPost(w http.ResponseWriter, r *http.Request, e *entry) {
+	err := form(r)
+	if err == nil && r.URL.RawQuery != "" {
+		err = because("unexpected_response", errBadRequest)
+	}
+	if err == nil {
+		err = a.sessions.KeepPost(w, r, r.PostForm)
+	}
+	if err != nil {
+		a.fail(w, r, "callback", e.info.ID, err)
+		return
+	}
+	redirect(w, a.prefix+"/callback/"+url.PathEscape(e.info.ID)+"?state="+url.QueryEscape(r.PostForm.Get("state")))
+}
+
+// params returns what the provider sent, by query or by form_post.
+func (a *Auth) params(w http.ResponseWriter, r *http.Request, e *entry) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, because("duplicate_param", errBadRequest)
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied", "user"} {
+		if len(query[name]) > 1 {
+			return nil, because("duplicate_param", errBadRequest)
+		}
+	}
+	if query.Get("state") == "" {
+		return nil, because("state_missing", provider.ErrState)
+	}
+	if e.info.PostsBack && len(query) == 1 {
+		return a.sessions.TakePost(w, r, query.Get("state"))
+	}
+	return query, nil
+}
+
+func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) error {
+	params, err := a.params(w, r, e)
+	if err != nil {
+		return err
+	}
+	// Whoever is logged in is asked for first, since a store that does not
+	// answer must leave the flow as it is.
+	who, err := a.visitor(r)
+	if err != nil {
+		return err
+	}
+	f, err := a.sessions.EndFlow(w, r, params.Get("state"))
+	switch {
+	case errors.Is(err, session.ErrUsed) && a.isDone(who, f, e):
+		redirect(w, a.returnTo(f.ReturnTo)) // a double click
+		return nil
+	case errors.Is(err, session.ErrFlow):
+		return err
+	case err != nil:
+		return storeFailed(err)
+	}
+	if f.Provider != e.info.ID {
+		return because("tx_provider", session.ErrFlow)
+	}
+	if err := a.sameVisitor(f, who); err != nil {
+		return err
+	}
+	for _, name := range []string{"access_token", "id_token", "response"} {
+		if params.Has(name) {
+			return because("unexpected_response", errBadRequest)
+		}
+	}
+	cb, err := provider.NewCallback(provider.Request{State: f.State, CallbackURL: f.CallbackURL}, f.Memo, params)
+	if err != nil {
+		return because("state_mismatch", err)
+	}
+	ctx, cancel := detached(r)
+	defer cancel()
+	v := &arrival{e: e}
+	err = hooked(func() (err error) {
+		v.id, v.tok, err = e.Complete(ctx, cb)
+		return err
+	})
+	if err != nil {
+		return asProviderError(e, "exchange", err)
+	}
+	if err := checkIdentity(e, &v.id); err != nil {
+		return err
+	}
+	switch f.Purpose {
+	case session.Login:
+		return a.finishLogin(ctx, w, r, v, f, who)
+	case session.Link:
+		return a.finishLink(ctx, w, r, v, f, who)
+	case session.Reauth:
+		return a.finishReauth(ctx, w, r, v, f, who)
+	}
+	return because("tx_purpose", session.ErrFlow)
+}
+
+// isDone reports whether the visitor's session is the outcome of the flow: the
+// browser sent the callback twice, and the first has succeeded.
+func (a *Auth) isDone(who *session.Found, f session.Flow, e *entry) bool {
+	if who == nil || f.Provider != e.info.ID || who.Session.CreatedAt.Before(f.Began) {
+		return false
+	}
+	return f.Purpose == session.Login && a.entryOf(who.Session.Provider) == e || f.UserID == who.User.ID
+}
+
+// sameVisitor makes sure that nobody but the user who began to link or to
+// prove who they are finishes it, and only in the same session.
+func (a *Auth) sameVisitor(f session.Flow, who *session.Found) error {
+	if f.Purpose == session.Login {
+		return nil
+	}
+	if who == nil || f.UserID == "" || who.User.ID != f.UserID || who.Session.ID != f.SessionID {
+		return because("tx_user", session.ErrFlow)
+	}
+	if f.Purpose == session.Link && !a.fresh(who.Session, callbackFresh) {
+		return ErrNotFresh
+	}
+	return nil
+}
+
+// finishLogin makes whoever came back the user of this browser.
+func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.Request, v *arrival, f session.Flow, who *session.Found) error {
+	if err := a.welcome(ctx, v, who, f.SessionID); err != nil {
+		return err
+	}
+	s := a.sessionFor(v)
+	if err := a.runHooks(ctx, v, s, true); err != nil {
+		return err
+	}
+	if r.Context().Err() != nil {
+		return nil // the browser is gone: it would not learn of its session
+	}
+	if err := a.startSession(w, r, s, who); err != nil {
+		return err
+	}
+	redirect(w, a.returnTo(f.ReturnTo))
+	return nil
+}
+
+// sessionFor returns the session that v's login begins.
+func (a *Auth) sessionFor(v *arrival) *store.Session {
+	return &store.Session{
+		UserID: v.user.ID, Key: v.account.Key, SID: cut(v.id.SID, 255), AuthTime: a.now().UTC(),
+	}
+}
+
+// startSession begins s under a new key, in place of the browser's session.
+func (a *Auth) startSession(w http.ResponseWriter, r *http.Request, s *store.Session, who *session.Found) error {
+	if err := a.sessions.Begin(w, r, s); err != nil {
+		return storeFailed(err)
+	}
+	if who != nil && who.User.ID != s.UserID {
+		a.event(r.Context(), "user_switched", s.Provider, nil)
+	}
+	return nil
+}
+
+// finishLink gives the user who began it one more way in.
+func (a *Auth) finishLink(ctx context.Context, w http.ResponseWriter, r *http.Request, v *arrival, f session.Flow, who *session.Found) error {
+	if err := a.admit(ctx, v.id); err != nil {
+		return err
+	}
+	if err := a.link(ctx, v, who.User.ID); err != nil {
+		return err
+	}
+	if v.linked {
+		if err := a.runHooks(ctx, v, who.Session, false); err != nil {
+			return err
+		}
+	}
+	if err := a.sessions.Renew(w, r); err != nil {
+		return a.renewFailed(err)
+	}
+	redirect(w, a.returnTo(f.ReturnTo))
+	return nil
+}
+
+// renewFailed tells a session that ended meanwhile from a store that failed.
+func (a *Auth) renewFailed(err error) error {
+	if errors.Is(err, session.ErrNone) {
+		return because("tx_user", session.ErrFlow)
+	}
+	return storeFailed(err)
+}
+
+// finishReauth takes the way round by the provider as proof that the person is
+// who they were. It never logs in, links or creates anybody.
+func (a *Auth) finishReauth(ctx context.Context, w http.ResponseWriter, r *http.Request, v *arrival, f session.Flow, who *session.Found) error {
+	if err := a.refreshAccount(ctx, v, who.User.ID); err != nil {
+		return err
+	}
+	if !f.Reauth {
+		// A page needed a token; nobody asked for a proof, and there is none.
+		redirect(w, a.returnTo(f.ReturnTo))
+		return nil
+	}
+	now := a.now()
+	at, vouched := now, false
+	if v.e.info.Reauth {
+		at, vouched = v.id.AuthTime, true
+		if at.IsZero() || at.Before(f.Began.Truncate(time.Second).Add(-time.Minute)) {
+			return because("auth_time", provider.ErrDenied)
+		}
+		if at.After(now) {
+			at = now
+		}
+	}
+	if err := a.sessions.Reauthenticated(w, r, at, vouched); err != nil {
+		return a.renewFailed(err)
+	}
+	redirect(w, a.returnTo(f.ReturnTo))
+	return nil
+}

@@ -1,0 +1,199 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatepass/gatepass/session"
+	"github.com/gatepass/gatepass/store"
+)
+
+// Header values that every answer to a user gets. Append copies them, since
+// they have no room.
+var (
+	noStore    = []string{"no-store"}[:1:1]
+	varyCookie = []string{"Cookie"}[:1:1]
+)
+
+// LoadUser lets every request through, with its user, if any, for
+// [CurrentUser]. If the store fails, the answer is 503: nobody knows whether
+// the request is a visitor's.
+func (a *Auth) LoadUser(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, _, err := a.load(w, r, false)
+		if err != nil && !errors.Is(err, session.ErrNone) {
+			a.fail(w, r, "load", "", err)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+// RequireUser lets requests with a user through. A visitor's page load is
+// redirected to log in and come back; anything else is answered 401.
+// It loads the user itself, so that LoadUser need not stand before it. It lets
+// requests for the routes of [Auth.Handler] through, so that it may wrap a
+// whole mux.
+func (a *Auth) RequireUser(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, _, err := a.load(w, r, false)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, req)
+		case errors.Is(err, session.ErrNone) && a.own(r):
+			next.ServeHTTP(w, r)
+		default:
+			a.turnAway(w, r, err)
+		}
+	})
+}
+
+// RequireFresh is like RequireUser for what must not be done from a laptop
+// left open: it also wants a login at most maxAge ago. A page load without one
+// is sent to prove who they are; anything else is answered 403.
+//
+// With services that cannot ask again, such a proof says only that this
+// browser is still logged in there, and that its user pressed a button. An app
+// that needs more checks Reauthed of [CurrentSession].
+func (a *Auth) RequireFresh(maxAge time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			req, v, err := a.load(w, r, true)
+			switch {
+			case err != nil:
+				a.turnAway(w, r, err)
+			case a.fresh(v.session, maxAge):
+				next.ServeHTTP(w, req)
+			case wantsPage(r):
+				redirect(w, withReturnTo(a.prefix+"/reauth", a.here(r)))
+			default:
+				a.fail(w, r, "load", "", ErrNotFresh)
+			}
+		})
+	}
+}
+
+// fresh reports whether the session's user proved who they are at most d ago.
+// A proof from the future counts only as far as clocks differ.
+func (a *Auth) fresh(s *store.Session, d time.Duration) bool {
+	now := a.now()
+	return s != nil && !s.AuthTime.Before(now.Add(-d)) && !s.AuthTime.After(now.Add(time.Minute))
+}
+
+// User returns who is asking, without a context, for a handler that no
+// middleware wraps and that must be quick. It returns [ErrNoUser] for a
+// visitor; any other error means that the store failed, which says nothing
+// about who is asking. The User may be shared with other requests: do not
+// change it.
+func (a *Auth) User(r *http.Request) (*store.User, error) {
+	f, err := a.sessions.Resolve(r)
+	if err != nil {
+		if errors.Is(err, session.ErrNone) {
+			return nil, ErrNoUser
+		}
+		return nil, &Error{Op: "load", Reason: Reason(err), Err: storeFailed(err)}
+	}
+	return f.User, nil
+}
+
+// load finds the request's user and returns the request that carries them. The
+// error is session.ErrNone for a visitor. With now, the store is asked, however
+// lately it was asked before.
+func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (*http.Request, *visit, error) {
+	if v := visitOf(r.Context()); v != nil && v.auth == a && !now {
+		return r, v, nil
+	}
+	addVary(w.Header())
+	resolve := a.sessions.Resolve
+	if now {
+		resolve = a.sessions.ResolveNow
+	}
+	f, err := resolve(r)
+	if err != nil {
+		if !errors.Is(err, session.ErrNone) {
+			err = storeFailed(err)
+		}
+		return r, nil, err
+	}
+	w.Header()["Cache-Control"] = noStore
+	a.sessions.Touch(w, r, f)
+	v := &visit{Context: r.Context(), auth: a, user: *f.User, session: f.Session}
+	var ctx context.Context = v
+	if a.cfg.OnLoad != nil {
+		if ctx, err = a.cfg.OnLoad(v, &v.user); err != nil {
+			return r, nil, err
+		}
+		if visitOf(orBackground(ctx)) != v {
+			return r, nil, errors.New("middleware: OnLoad returned a context that was not made from its own")
+		}
+	}
+	return r.WithContext(ctx), v, nil
+}
+
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
+}
+
+// addVary says that the answer depends on cookies.
+func addVary(h http.Header) {
+	if v, ok := h["Vary"]; ok {
+		h["Vary"] = append(v, "Cookie")
+		return
+	}
+	h["Vary"] = varyCookie
+}
+
+// turnAway answers a request that needs a user and has none.
+func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	if !errors.Is(err, session.ErrNone) {
+		a.fail(w, r, "load", "", err)
+		return
+	}
+	if wantsPage(r) {
+		redirect(w, a.loginURL(a.here(r)))
+		return
+	}
+	a.fail(w, r, "load", "", ErrNoUser)
+}
+
+// loginURL returns where a visitor logs in, to come back to returnTo.
+func (a *Auth) loginURL(returnTo string) string {
+	switch {
+	case a.cfg.LoginURL != "":
+		sep := "?"
+		if strings.Contains(a.cfg.LoginURL, "?") {
+			sep = "&"
+		}
+		return a.cfg.LoginURL + sep + strings.TrimPrefix(withReturnTo("", returnTo), "?")
+	case len(a.entries) == 1 && len(a.cfg.LocalAccounts) == 0 && a.entries[0].info.Asks == "":
+		return a.LoginPath(a.entries[0].info.ID, returnTo)
+	}
+	return withReturnTo(a.prefix+"/login", returnTo)
+}
+
+// wantsPage reports whether a person waits for a page, so that a redirect to
+// another one helps. Scripts get a status that they can read.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !pageLoad(r) {
+		return false
+	}
+	if r.Header.Get("X-Requested-With") != "" || r.Header.Get("HX-Request") != "" {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// redirect sends the browser on by GET, whatever the request's method was.
+func redirect(w http.ResponseWriter, to string) {
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}

@@ -1,0 +1,153 @@
+package middleware
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxReturnTo bounds return_to, which travels in a cookie.
+const maxReturnTo = 1024
+
+// ReturnTo returns where the request asks to go after login (its parameter
+// return_to), if that is a path of this app, and [Config.AfterLogin] otherwise.
+func (a *Auth) ReturnTo(r *http.Request) string {
+	return a.returnTo(r.FormValue("return_to"))
+}
+
+func (a *Auth) returnTo(s string) string {
+	if clean, ok := a.cleanReturnTo(s); ok {
+		return clean
+	}
+	return a.cfg.AfterLogin
+}
+
+// cleanReturnTo returns s written anew, if it is a path of this app to which a
+// browser can be sent. It is asked when a login begins and again when it ends.
+//
+// Browsers and routers decode and clean paths differently, so that a path is
+// refused if any reading of it, as it stands or decoded once or twice, could
+// name another host or lie elsewhere than it seems.
+func (a *Auth) cleanReturnTo(s string) (string, bool) {
+	if s == "" || len(s) > maxReturnTo || s[0] != '/' || !utf8.ValidString(s) || oddPath(s) {
+		return "", false
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return "", false
+	}
+	raw := u.EscapedPath()
+	for reading, i := raw, 0; ; i++ {
+		if !strings.HasPrefix(reading, "/") || strings.Contains(reading, "//") || oddPath(reading) || dotted(reading) {
+			return "", false
+		}
+		if i == 2 {
+			break
+		}
+		if reading, err = url.PathUnescape(reading); err != nil {
+			break // nobody can read it a second time
+		}
+	}
+	if a.base != "" && u.Path != a.base && !strings.HasPrefix(u.Path, a.base+"/") {
+		return "", false
+	}
+	if a.underPrefix(u.Path) && u.Path != a.prefix+"/account" {
+		return "", false // a login that ends where logins begin is a loop
+	}
+	clean := raw
+	if u.RawQuery != "" {
+		clean += "?" + asciiQuery(u.RawQuery)
+	}
+	if len(clean) > maxReturnTo {
+		return "", false
+	}
+	return clean, true
+}
+
+func (a *Auth) underPrefix(p string) bool {
+	return p == a.prefix || strings.HasPrefix(p, a.prefix+"/")
+}
+
+// oddPath reports a backslash, which browsers take for a slash, or a control
+// character, which they drop.
+func oddPath(s string) bool {
+	return strings.ContainsFunc(s, func(c rune) bool {
+		return c == '\\' || c < 0x20 || c >= 0x7f && c < 0xa0
+	})
+}
+
+// dotted reports a segment that is "." or "..".
+func dotted(p string) bool {
+	for seg := range strings.SplitSeq(p, "/") {
+		if seg == "." || seg == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// asciiQuery escapes what does not belong in a query, byte by byte.
+func asciiQuery(q string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(q) {
+		switch c := q[i]; {
+		case c <= 0x20 || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '#':
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// here returns the path and query that stand in the browser's address bar, as
+// a return_to, or AfterLogin. The request's own URL may have lost a prefix to
+// http.StripPrefix, and BaseURL's path to a proxy.
+func (a *Auth) here(r *http.Request) string {
+	u := r.URL
+	if r.RequestURI != "" {
+		if parsed, err := url.ParseRequestURI(r.RequestURI); err == nil {
+			u = parsed
+		}
+	}
+	p := u.EscapedPath()
+	if a.base != "" && p != a.base && !strings.HasPrefix(p, a.base+"/") {
+		p = a.base + p
+	}
+	if u.RawQuery != "" {
+		p += "?" + u.RawQuery
+	}
+	return a.returnTo(p)
+}
+
+// route returns the part of the request's path below Config.Path, such as
+// "login/github", and whether there is one: wherever Handler is mounted, and
+// whatever a proxy or http.StripPrefix took away.
+func (a *Auth) route(r *http.Request) string {
+	p := r.URL.Path
+	for _, prefix := range []string{a.prefix, a.cfg.Path} {
+		if rest, ok := strings.CutPrefix(p, prefix); ok && (rest == "" || rest[0] == '/') {
+			p = rest
+			break
+		}
+	}
+	return strings.TrimPrefix(p, "/")
+}
+
+// own reports whether the request is for a route of Handler at its full path.
+// A path that a router might clean into another one is none: whoever lets it
+// through would let it through to another page.
+func (a *Auth) own(r *http.Request) bool {
+	p := r.URL.Path
+	if !strings.HasPrefix(p, a.prefix+"/") && !strings.HasPrefix(p, a.cfg.Path+"/") || path.Clean(p) != p {
+		return false
+	}
+	name, arg, _ := strings.Cut(a.route(r), "/")
+	rt, ok := routes[name]
+	return ok && (arg != "") == rt.arg || ok && name == "login" && arg == ""
+}

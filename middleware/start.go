@@ -1,0 +1,310 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatepass/gatepass/provider"
+	"github.com/gatepass/gatepass/session"
+	"github.com/gatepass/gatepass/store"
+)
+
+// maxMemo is what a provider may want remembered, since it travels in a cookie.
+const maxMemo = 1024
+
+// visitor returns who the browser is logged in as, asked of the store, or nil.
+// An error is the store's.
+func (a *Auth) visitor(r *http.Request) (*session.Found, error) {
+	f, err := a.sessions.ResolveNow(r)
+	switch {
+	case err == nil:
+		return &f, nil
+	case errors.Is(err, session.ErrNone):
+		return nil, nil
+	}
+	return nil, storeFailed(err)
+}
+
+// serveLogin answers /login, the page of all ways in, and /login/{provider},
+// where a login begins.
+func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
+	who, err := a.visitor(r)
+	if err != nil {
+		a.fail(w, r, "login", "", err)
+		return
+	}
+	if e == nil {
+		a.loginPage(w, r, a.entries, who)
+		return
+	}
+	if r.Method == http.MethodPost {
+		if err := form(r); err != nil {
+			a.fail(w, r, "login", e.info.ID, err)
+			return
+		}
+	}
+	switch a.guardStart(r, who != nil) {
+	case ask:
+		a.loginPage(w, r, []*entry{e}, who)
+		return
+	case refuse:
+		a.fail(w, r, "login", e.info.ID, errRefused)
+		return
+	}
+	hint := cut(r.FormValue("login_hint"), 200)
+	if e.info.Asks != "" && hint == "" {
+		a.loginPage(w, r, []*entry{e}, who)
+		return
+	}
+	req := provider.Request{LoginHint: hint}
+	if r.Method == http.MethodPost {
+		req.Scopes = r.PostForm["scope"]
+	}
+	f := session.Flow{Purpose: session.Login, ReturnTo: a.ReturnTo(r)}
+	if who != nil {
+		f.UserID, f.SessionID = who.User.ID, who.Session.ID
+	}
+	a.begin(w, r, e, f, req)
+}
+
+// loginPage shows a button for each of the entries. It begins nothing: each
+// button is a POST.
+func (a *Auth) loginPage(w http.ResponseWriter, r *http.Request, entries []*entry, who *session.Found) {
+	data := pageData{Title: "Log in", ReturnTo: a.ReturnTo(r)}
+	if who != nil {
+		data.User = who.User.Name
+		data.Home = data.ReturnTo
+	}
+	for _, e := range entries {
+		data.Buttons = append(data.Buttons, button{
+			Action: a.prefix + "/login/" + url.PathEscape(e.info.ID),
+			Label:  "Continue with " + e.info.Name,
+			Asks:   e.info.Asks,
+		})
+	}
+	if a.cfg.LoginURL != "" && len(a.cfg.LocalAccounts) > 0 {
+		data.LoginURL = a.loginURL(data.ReturnTo)
+	}
+	a.page(w, r, http.StatusOK, "login", data)
+}
+
+// begin sends the browser to the provider and remembers why. State and callback
+// URL are the library's own, whatever OnBegin does to the request.
+func (a *Auth) begin(w http.ResponseWriter, r *http.Request, e *entry, f session.Flow, req provider.Request) {
+	if err := a.beginFlow(w, r, e, f, req); err != nil {
+		a.fail(w, r, opOf(f.Purpose), e.info.ID, err)
+	}
+}
+
+func opOf(p session.Purpose) string {
+	switch p {
+	case session.Link:
+		return "link"
+	case session.Reauth:
+		return "reauth"
+	}
+	return "login"
+}
+
+func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f session.Flow, req provider.Request) error {
+	if err := a.limited(r, opOf(f.Purpose)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	state, callback := session.NewState(), a.CallbackURL(e.info.ID)
+	req.State, req.CallbackURL, req.Reauth = state, callback, f.Reauth
+	if a.cfg.OnBegin != nil {
+		if err := hooked(func() error { return a.cfg.OnBegin(ctx, e.info.ID, &req) }); err != nil {
+			return err
+		}
+		if req.State != state || req.CallbackURL != callback {
+			a.event(ctx, "on_begin_overruled", e.info.ID, nil)
+			req.State, req.CallbackURL = state, callback
+		}
+	}
+	to, err := e.Begin(ctx, req)
+	if err != nil {
+		return asProviderError(e, "begin", err)
+	}
+	if err := checkRedirect(to); err != nil {
+		return &provider.Error{Provider: e.info.ID, Op: "begin", Reason: "redirect_invalid", Err: err}
+	}
+	f.Provider, f.State, f.CallbackURL, f.Memo = e.info.ID, state, callback, to.Memo
+	if err := a.sessions.BeginFlow(w, r, f); err != nil {
+		return because("tx_too_big", err)
+	}
+	redirect(w, to.URL)
+	return nil
+}
+
+// checkRedirect refuses a URL to which no person may be sent with a state in
+// it.
+func checkRedirect(to provider.Redirect) error {
+	u, err := url.Parse(to.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return errors.New("authorization URL: want an absolute one")
+	case u.User != nil:
+		return errors.New("authorization URL: want no user")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return errors.New("authorization URL: want https")
+	case len(to.Memo) > maxMemo:
+		return errors.New("memo: want at most 1,024 bytes")
+	}
+	return nil
+}
+
+// asProviderError makes sure that err tells which provider failed at what.
+func asProviderError(e *entry, op string, err error) error {
+	var pe *provider.Error
+	if errors.As(err, &pe) || errors.Is(err, errPanic) {
+		return err
+	}
+	return &provider.Error{Provider: e.info.ID, Op: op, Err: err}
+}
+
+// serveLink begins to add one more way in for whoever is logged in.
+func (a *Auth) serveLink(w http.ResponseWriter, r *http.Request, e *entry) {
+	who := a.mayChange(w, r, "link", e)
+	if who == nil {
+		return
+	}
+	returnTo := a.prefix + "/account"
+	if s := r.PostForm.Get("return_to"); s != "" {
+		returnTo = a.returnTo(s)
+	}
+	if !a.fresh(who.Session, changeFresh) {
+		redirect(w, withReturnTo(a.prefix+"/reauth", a.prefix+"/account"))
+		return
+	}
+	a.begin(w, r, e, session.Flow{
+		Purpose: session.Link, ReturnTo: returnTo, UserID: who.User.ID, SessionID: who.Session.ID,
+	}, provider.Request{Scopes: r.PostForm["scope"], LoginHint: cut(r.PostForm.Get("login_hint"), 200)})
+}
+
+// changeFresh is how lately a user must have proved who they are to change how
+// they log in, and callbackFresh how lately once they come back from the
+// service.
+const (
+	changeFresh   = 5 * time.Minute
+	callbackFresh = 15 * time.Minute
+)
+
+// mayChange returns who is logged in, if the request is a POST by which they
+// mean to change what is theirs. Otherwise it answers the request itself.
+func (a *Auth) mayChange(w http.ResponseWriter, r *http.Request, op string, e *entry) *session.Found {
+	id := ""
+	if e != nil {
+		id = e.info.ID
+	}
+	if err := a.limited(r, op); err != nil {
+		a.fail(w, r, op, id, err)
+		return nil
+	}
+	who, err := a.visitor(r)
+	if err == nil {
+		err = form(r)
+	}
+	switch {
+	case err != nil:
+		a.fail(w, r, op, id, err)
+	case who == nil:
+		// A forged request must not learn whether anybody is logged in.
+		if a.guardChange(r, false) == refuse {
+			a.fail(w, r, op, id, errRefused)
+			return nil
+		}
+		a.fail(w, r, op, id, ErrNoUser)
+	case a.guardChange(r, a.sessions.ValidCSRF(who.Session.ID, op, r.PostForm.Get("csrf"))) != allow:
+		a.fail(w, r, op, id, errRefused)
+	default:
+		return who
+	}
+	return nil
+}
+
+// serveReauth answers /reauth, a page with a button for each account that can
+// prove who its user is, and POST /reauth/{provider}, where such a proof begins.
+func (a *Auth) serveReauth(w http.ResponseWriter, r *http.Request, e *entry) {
+	if e != nil {
+		who := a.mayChange(w, r, "reauth", e)
+		if who == nil {
+			return
+		}
+		a.begin(w, r, e, session.Flow{
+			Purpose: session.Reauth, Reauth: true, ReturnTo: a.ReturnTo(r),
+			UserID: who.User.ID, SessionID: who.Session.ID,
+		}, provider.Request{Scopes: r.PostForm["scope"], LoginHint: cut(r.PostForm.Get("login_hint"), 200)})
+		return
+	}
+	who, err := a.visitor(r)
+	switch {
+	case err != nil:
+		a.fail(w, r, "reauth", "", err)
+		return
+	case who == nil:
+		redirect(w, a.loginURL(a.ReturnTo(r)))
+		return
+	}
+	accounts, err := a.cfg.Store.UserAccounts(r.Context(), who.User.ID)
+	if err != nil {
+		a.fail(w, r, "reauth", "", storeFailed(err))
+		return
+	}
+	data := pageData{
+		Title: "Is it still you?", Text: "To go on, prove once more who you are.",
+		User: who.User.Name, ReturnTo: a.ReturnTo(r), Home: a.cfg.AfterLogin,
+	}
+	data.Buttons = a.reauthButtons(accounts, who.Session, nil)
+	for _, acct := range accounts {
+		if a.entryOf(acct.Provider) == nil && a.cfg.LoginURL != "" {
+			data.LoginURL = a.loginURL(data.ReturnTo)
+		}
+	}
+	a.page(w, r, http.StatusOK, "login", data)
+}
+
+// reauthButtons lists the providers of accounts, those that can ask the person
+// again first. With only, it lists that provider alone.
+func (a *Auth) reauthButtons(accounts []store.Account, s *store.Session, only *entry) []button {
+	var can, others []button
+	seen := make(map[*entry]bool)
+	for _, acct := range accounts {
+		e := a.entryOf(acct.Provider)
+		if e == nil || seen[e] || only != nil && e != only {
+			continue
+		}
+		seen[e] = true
+		b := button{
+			Action: a.prefix + "/reauth/" + url.PathEscape(e.info.ID),
+			Label:  "Continue with " + e.info.Name, Asks: e.info.Asks,
+			CSRF: a.sessions.CSRF(s.ID, "reauth"),
+		}
+		if e.info.Reauth {
+			can = append(can, b)
+		} else {
+			others = append(others, b)
+		}
+	}
+	return append(can, others...)
+}
+
+// entryOf returns the provider whose account has that ID, also a former one,
+// or nil.
+func (a *Auth) entryOf(id string) *entry {
+	if e := a.byID[id]; e != nil {
+		return e
+	}
+	for _, e := range a.entries {
+		for _, former := range e.info.FormerIDs {
+			if former == id {
+				return e
+			}
+		}
+	}
+	return nil
+}
