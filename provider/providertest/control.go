@@ -71,7 +71,9 @@ func (h *hold) wait(r *http.Request) bool {
 func (s *Server) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.access)
+	for _, a := range s.access {
+		a.gone = true
+	}
 }
 
 // RevokeTokens withdraws everything that people have allowed so far: access
@@ -79,7 +81,9 @@ func (s *Server) ExpireTokens() {
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.access)
+	for _, a := range s.access {
+		a.revoked = true
+	}
 	for _, g := range s.refresh {
 		g.revoked = true
 	}

@@ -37,9 +37,11 @@ type grant struct {
 	tokenSecret string // of OAuth 1.0a
 }
 
-// An access is an access token.
+// An access is an access token. It is kept when it works no more, so that a
+// foreign request that carries it is known for what it is.
 type access struct {
 	*grant
+	gone    bool
 	scopes  []string
 	expires time.Time
 }
@@ -102,9 +104,9 @@ func (s *Server) rotate(token, client string) *grant {
 // withdraw ends everything that g allowed. The caller holds s.mu.
 func (s *Server) withdraw(g *grant) {
 	g.revoked = true
-	for token, a := range s.access {
+	for _, a := range s.access {
 		if a.grant == g {
-			delete(s.access, token)
+			a.gone = true
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (s *Server) holder(token string) *access {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.access[token]
-	if a == nil || a.revoked || !a.expires.IsZero() && s.now().After(a.expires) {
+	if a == nil || a.gone || a.revoked || !a.expires.IsZero() && s.now().After(a.expires) {
 		return nil
 	}
 	return a

@@ -144,21 +144,23 @@ func TestOAuth1RequestTokenRefuses(t *testing.T) {
 		change func(g *signer)
 		want   int
 	}{
-		"good":               {func(g *signer) {}, http.StatusOK},
-		"wrong secret":       {func(g *signer) { g.secret = "x" }, http.StatusUnauthorized},
-		"unknown key":        {func(g *signer) { g.key = "x" }, http.StatusUnauthorized},
-		"plain text":         {func(g *signer) { g.method = "PLAINTEXT" }, http.StatusUnauthorized},
-		"old timestamp":      {func(g *signer) { g.time = fmt.Sprint(time.Now().Add(-time.Hour).Unix()) }, http.StatusUnauthorized},
-		"future timestamp":   {func(g *signer) { g.time = fmt.Sprint(time.Now().Add(time.Hour).Unix()) }, http.StatusUnauthorized},
-		"no timestamp":       {func(g *signer) { g.time = "" }, http.StatusBadRequest},
-		"no nonce":           {func(g *signer) { g.nonce = "" }, http.StatusBadRequest},
-		"no callback":        {func(g *signer) { g.more = nil }, http.StatusBadRequest},
-		"out of band":        {func(g *signer) { g.more = map[string]string{"oauth_callback": "oob"} }, http.StatusBadRequest},
-		"a token":            {func(g *signer) { g.token = "x" }, http.StatusUnauthorized},
-		"version 2":          {func(g *signer) { g.more["oauth_version"] = "2.0" }, http.StatusBadRequest},
-		"callback exchanged": {func(g *signer) { g.spoil = func(p map[string]string) { p["oauth_callback"] = "https://evil.example.test/" } }, http.StatusUnauthorized},
-		"no signature":       {func(g *signer) { g.spoil = func(p map[string]string) { delete(p, "oauth_signature") } }, http.StatusBadRequest},
-		"empty signature":    {func(g *signer) { g.spoil = func(p map[string]string) { p["oauth_signature"] = "AAAA" } }, http.StatusUnauthorized},
+		"good":             {func(g *signer) {}, http.StatusOK},
+		"wrong secret":     {func(g *signer) { g.secret = "x" }, http.StatusUnauthorized},
+		"unknown key":      {func(g *signer) { g.key = "x" }, http.StatusUnauthorized},
+		"plain text":       {func(g *signer) { g.method = "PLAINTEXT" }, http.StatusUnauthorized},
+		"old timestamp":    {func(g *signer) { g.time = fmt.Sprint(time.Now().Add(-time.Hour).Unix()) }, http.StatusUnauthorized},
+		"future timestamp": {func(g *signer) { g.time = fmt.Sprint(time.Now().Add(time.Hour).Unix()) }, http.StatusUnauthorized},
+		"no timestamp":     {func(g *signer) { g.time = "" }, http.StatusBadRequest},
+		"no nonce":         {func(g *signer) { g.nonce = "" }, http.StatusBadRequest},
+		"no callback":      {func(g *signer) { g.more = nil }, http.StatusBadRequest},
+		"out of band":      {func(g *signer) { g.more = map[string]string{"oauth_callback": "oob"} }, http.StatusBadRequest},
+		"a token":          {func(g *signer) { g.token = "x" }, http.StatusUnauthorized},
+		"version 2":        {func(g *signer) { g.more["oauth_version"] = "2.0" }, http.StatusBadRequest},
+		"callback exchanged": {func(g *signer) {
+			g.spoil = func(p map[string]string) { p["oauth_callback"] = "https://evil.example.test/" }
+		}, http.StatusUnauthorized},
+		"no signature":    {func(g *signer) { g.spoil = func(p map[string]string) { delete(p, "oauth_signature") } }, http.StatusBadRequest},
+		"empty signature": {func(g *signer) { g.spoil = func(p map[string]string) { p["oauth_signature"] = "AAAA" } }, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := app1()

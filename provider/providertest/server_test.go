@@ -74,6 +74,11 @@ func do(t *testing.T, r *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return read(t, resp)
+}
+
+func read(t *testing.T, resp *http.Response) answer {
+	t.Helper()
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -153,6 +153,6 @@ func (s *Server) drop(token, client string) {
 		s.withdraw(g)
 	}
 	if a := s.access[token]; a != nil && a.client == client {
-		delete(s.access, token)
+		a.gone = true
 	}
 }
