@@ -136,12 +136,17 @@ func (m *Manager) undo(ctx context.Context, id string) error {
 
 // give sends the browser its half of s.
 func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *store.Session, now time.Time) error {
-	life := max(s.CreatedAt.Add(m.cfg.Lifetime).Sub(wall(now)), time.Second)
 	if m.cfg.Cookies != nil {
-		return m.plug(w, r, t.text(), life)
+		return m.plug(w, r, t.text(), m.remains(s, now))
 	}
-	m.setCookie(w, m.cookie, t.text(), life)
+	m.setCookie(w, m.cookie, t.text(), m.remains(s, now))
 	return nil
+}
+
+// remains is how long the browser should keep its half of s. The store decides
+// when the session is over.
+func (m *Manager) remains(s *store.Session, now time.Time) time.Duration {
+	return max(s.CreatedAt.Add(m.cfg.Lifetime).Sub(wall(now)), time.Second)
 }
 
 // sweepNow removes what is over, at times, beside the request.

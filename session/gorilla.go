@@ -61,6 +61,17 @@ func (m *Manager) plug(w http.ResponseWriter, r *http.Request, text string, life
 	return m.save(w, r, s, life)
 }
 
+// replug changes the token of the gorilla session of the request. Others that the
+// browser has sent meanwhile still find it.
+func (m *Manager) replug(w http.ResponseWriter, r *http.Request, text string, life time.Duration) error {
+	s, err := m.opened(r)
+	if s == nil {
+		return err
+	}
+	s.Values[plugValue] = text
+	return m.save(w, r, s, life)
+}
+
 // unplug deletes the gorilla session of the request, if it has one.
 func (m *Manager) unplug(w http.ResponseWriter, r *http.Request) error {
 	s, err := m.opened(r)

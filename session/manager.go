@@ -87,7 +87,7 @@ func (cfg *Config) setDefaults() {
 		cfg.Lifetime = defaultLifetime
 	}
 	if cfg.Idle == 0 {
-		cfg.Idle = max(min(defaultIdle, cfg.Lifetime), 1)
+		cfg.Idle = max(min(defaultIdle, cfg.Lifetime), 1) // if Lifetime is wrong, that alone is said
 	}
 	if cfg.MaxPerUser == 0 {
 		cfg.MaxPerUser = defaultMaxPerUser

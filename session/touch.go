@@ -65,9 +65,13 @@ func (m *Manager) resend(w http.ResponseWriter, r *http.Request, s *store.Sessio
 		return
 	}
 	t.markWith(m.keys[0])
-	if m.give(w, r, &t, s, now) == nil {
-		w.Header().Set("Cache-Control", "private, no-store")
+	life := m.remains(s, now)
+	if m.cfg.Cookies == nil {
+		m.setCookie(w, m.cookie, t.text(), life)
+	} else if m.replug(w, r, t.text(), life) != nil {
+		return
 	}
+	w.Header().Set("Cache-Control", "private, no-store")
 }
 
 // touches remembers which sessions this process has touched within a minute. It
