@@ -32,6 +32,21 @@ func (s *Server) OAuth2(opts ...provider.Option) provider.Provider {
 	return d.New(ClientID, ClientSecret, opts...)
 }
 
+// OAuth1 returns a Provider called "test-oauth1" that logs people in at s by
+// OAuth 1.0a. A client for it finds the same profile as that of
+// [Server.OAuth2] at "/user".
+func (s *Server) OAuth1(opts ...provider.Option) provider.Provider {
+	d := provider.OAuth1{
+		Info:    provider.Info{ID: "test-oauth1", Name: "Test service (OAuth 1.0a)", Setup: s.URL, API: s.URL + "/oauth1"},
+		UserURL: s.URL + "/oauth1/user",
+		Fields:  fields(),
+	}
+	d.Endpoint.RequestTokenURL = s.URL + "/oauth1/request_token"
+	d.Endpoint.AuthorizeURL = s.URL + "/oauth1/authorize"
+	d.Endpoint.AccessTokenURL = s.URL + "/oauth1/access_token"
+	return d.New(ClientID, ClientSecret, opts...)
+}
+
 func fields() provider.Fields {
 	return provider.Fields{
 		Subject:       "id",
