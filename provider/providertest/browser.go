@@ -16,23 +16,28 @@ import (
 // which the service sends it back to the app, in the URL or in a posted form.
 // Nobody is shown a page.
 func (s *Server) Authorize(redirectURL string) (url.Values, error) {
-	_, params, err := s.browse(redirectURL, visitor{})
-	return params, err
+	b, err := s.browse(redirectURL, visitor{})
+	return b.params, err
 }
 
 // AuthorizeAs is [Server.Authorize] for a person with that profile, so that
 // different people can log in at once.
 func (s *Server) AuthorizeAs(redirectURL string, profile any) (url.Values, error) {
-	_, params, err := s.browse(redirectURL, visitor{profile: profile, chosen: true})
-	return params, err
+	b, err := s.browse(redirectURL, visitor{profile: profile, chosen: true})
+	return b.params, err
 }
 
-// browse also returns where the browser was sent, without the parameters if
-// they are posted.
-func (s *Server) browse(to string, as visitor) (*url.URL, url.Values, error) {
+// A back is where a service sent a browser, and with what.
+type back struct {
+	to     *url.URL
+	params url.Values
+	posted bool
+}
+
+func (s *Server) browse(to string, as visitor) (back, error) {
 	u, err := url.Parse(to)
 	if err != nil || u.Host == "" {
-		return nil, nil, errors.New("authorize: the URL is not absolute")
+		return back{}, errors.New("authorize: the URL is not absolute")
 	}
 	r := httptest.NewRequestWithContext(context.WithValue(context.Background(), personKey{}, as), http.MethodGet, u.RequestURI(), nil)
 	r.Host = u.Host
@@ -42,23 +47,23 @@ func (s *Server) browse(to string, as visitor) (*url.URL, url.Values, error) {
 	resp := w.Result()
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:
-		back, err := url.Parse(resp.Header.Get("Location"))
+		u, err := url.Parse(resp.Header.Get("Location"))
 		if err != nil {
-			return nil, nil, errors.New("authorize: the service sent the browser to something that is no URL")
+			return back{}, errors.New("authorize: the service sent the browser to something that is no URL")
 		}
-		params, err := url.ParseQuery(back.RawQuery)
+		params, err := url.ParseQuery(u.RawQuery)
 		if err != nil {
-			return nil, nil, errors.New("authorize: the service sent the browser back with a malformed query")
+			return back{}, errors.New("authorize: the service sent the browser back with a malformed query")
 		}
-		return back, params, nil
+		return back{to: u, params: params}, nil
 	case resp.StatusCode == http.StatusOK:
 		return posted(w.Body.String())
 	}
-	return nil, nil, fmt.Errorf("authorize: the service answered %s and sent the browser nowhere: %s", resp.Status, plea(w.Body.String()))
+	return back{}, fmt.Errorf("authorize: the service answered %s and sent the browser nowhere: %s", resp.Status, plea(w.Body.String()))
 }
 
 // posted reads postPage, as a browser does that has scripts.
-func posted(page string) (*url.URL, url.Values, error) {
+func posted(page string) (back, error) {
 	params := url.Values{}
 	var to *url.URL
 	for line := range strings.Lines(page) {
@@ -67,7 +72,7 @@ func posted(page string) (*url.URL, url.Values, error) {
 			action, _, _ := strings.Cut(rest, `"`)
 			u, err := url.Parse(html.UnescapeString(action))
 			if err != nil {
-				return nil, nil, errors.New("authorize: the service's form leads to something that is no URL")
+				return back{}, errors.New("authorize: the service's form leads to something that is no URL")
 			}
 			to = u
 		}
@@ -78,9 +83,9 @@ func posted(page string) (*url.URL, url.Values, error) {
 		}
 	}
 	if to == nil {
-		return nil, nil, errors.New("authorize: the service sent the browser nowhere")
+		return back{}, errors.New("authorize: the service sent the browser nowhere")
 	}
-	return to, params, nil
+	return back{to: to, params: params, posted: true}, nil
 }
 
 // plea is what the service's page says went wrong.

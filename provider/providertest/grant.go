@@ -59,8 +59,16 @@ func (s *Server) issueCode(g *grant) string {
 	g.expires = s.now().Add(codeLife)
 	s.mu.Lock()
 	s.codes[code] = g
+	s.note(code)
 	s.mu.Unlock()
 	return code
+}
+
+// note keeps a secret for Run to look for. The caller holds s.mu.
+func (s *Server) note(secret string) {
+	if s.watching {
+		s.given = append(s.given, secret)
+	}
 }
 
 // redeem returns the grant of a code, once. Whoever brings a code a second time
@@ -122,10 +130,12 @@ func (s *Server) issue(g *grant, scopes []string, long bool) map[string]any {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.note(at)
 	s.access[at] = &access{grant: g, scopes: scopes, expires: s.now().Add(accessLife)}
 	if long {
 		g.current = secret("refresh")
 		s.refresh[g.current] = g
+		s.note(g.current)
 		answer["refresh_token"] = g.current
 	}
 	return answer

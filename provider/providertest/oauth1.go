@@ -110,6 +110,7 @@ func (s *Server) requestToken(r *request) *Answer {
 	}
 	s.mu.Lock()
 	s.temps[token] = t
+	s.note(t.secret)
 	s.mu.Unlock()
 	return r.answer(http.StatusOK, url.Values{
 		"oauth_token":              {token},
@@ -137,6 +138,7 @@ func (s *Server) authorize1(r *request) *Answer {
 			verifier := secret("verifier")
 			s.mu.Lock()
 			t.person, t.verifier = person, verifier
+			s.note(verifier)
 			s.mu.Unlock()
 			return r.about(person, r.back(t.callback, false, url.Values{
 				"oauth_token": {token}, "oauth_verifier": {verifier},
@@ -179,6 +181,8 @@ func (s *Server) accessToken(r *request) *Answer {
 	token, g := secret("access"), &grant{client: ClientID, person: t.person, plain: true, tokenSecret: secret("access-secret")}
 	s.mu.Lock()
 	s.access[token] = &access{grant: g}
+	s.note(token)
+	s.note(g.tokenSecret)
 	s.mu.Unlock()
 	return r.about(t.person, r.answer(http.StatusOK, url.Values{
 		"oauth_token":        {token},

@@ -170,7 +170,7 @@ func (s *Server) serve(w http.ResponseWriter, hr *http.Request) {
 		w.WriteHeader(status)
 		return
 	}
-	if faults != nil && faults(r.endpoint, w) {
+	if faults != nil && faults(r, w) {
 		return
 	}
 	if s.Intercept != nil && s.Intercept(w, hr) {

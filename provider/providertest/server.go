@@ -70,9 +70,6 @@ type Server struct {
 	requests map[string]int
 	failing  map[string]int
 	holds    map[string]*hold
-	faults   func(endpoint string, w http.ResponseWriter) bool // for Run
-	saw      []sighting                                        // for Run
-	watching bool                                              // for Run
 	pending  map[string]*pending
 	codes    map[string]*grant
 	access   map[string]*access
@@ -80,6 +77,13 @@ type Server struct {
 	issuers  map[string]string // by host, as announced in metadata
 	temps    map[string]*temporary
 	nonces   map[string]time.Time
+
+	// What Run needs beside: faults answers a request in place of its endpoint,
+	// and while watching is true every request and every secret is noted.
+	faults   func(r *request, w http.ResponseWriter) bool
+	watching bool
+	saw      []sighting
+	given    []string
 }
 
 // NewServer starts a Server that stops with the test and lets whoever comes in

@@ -118,6 +118,9 @@ func (s *Server) give(r *request, g *grant, scopes []string, long bool, nonce st
 		if err != nil {
 			return r.answer(http.StatusInternalServerError, err.Error()+"\n")
 		}
+		s.mu.Lock()
+		s.note(id)
+		s.mu.Unlock()
 		body["id_token"] = id
 	}
 	return r.about(g.person, r.answer(http.StatusOK, body))

@@ -64,6 +64,9 @@ func (s *Server) foreignRoute(r *request) route {
 	if r.Method == http.MethodGet && s.temporary(r.query.Get("oauth_token")) {
 		return route{"authorize", true, (*Server).authorize1}
 	}
+	if r.query.Has("post_logout_redirect_uri") {
+		return route{"logout", false, (*Server).logout}
+	}
 	carried := r.values()
 	code, refresh, token := s.find(carried)
 	kind := first(r.query, r.form, "grant_type", "grantType")
