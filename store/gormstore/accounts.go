@@ -26,6 +26,7 @@ func (p *profile) Scan(src any) error {
 	return nil
 }
 
+// scannedAccount returns where the columns of accountColumns go.
 func scannedAccount(a *store.Account) []any {
 	return []any{(*text)(&a.Provider), (*text)(&a.Subject), (*text)(&a.Issuer), (*text)(&a.UserID), (*text)(&a.Email),
 		(*text)(&a.Name), (*text)(&a.Username), (*text)(&a.AvatarURL), (*profile)(&a.Profile),

@@ -16,6 +16,7 @@ type dialect struct {
 	insert    string // begins an insertion that leaves an existing row alone
 	ignore    string // ends it
 	forUpdate string // locks the rows that a query finds
+	text      string // a parameter that is a text, in a join
 	now       string // microseconds since 1970 by the database's clock; "" if it has none
 
 	// What an address is found by, and how the one looked for is brought into
@@ -35,6 +36,7 @@ func dialectOf(name string) (dialect, error) {
 		insert:    "INSERT INTO",
 		ignore:    " ON CONFLICT DO NOTHING",
 		forUpdate: " FOR UPDATE",
+		text:      "?",
 		emailKey:  "lower(email)",
 		emailFold: "lower(?)",
 
@@ -44,6 +46,10 @@ func dialectOf(name string) (dialect, error) {
 	case "sqlite":
 		d.sqlite, d.forUpdate = true, ""
 		d.id, d.userID, d.long, d.blob, d.boolean = "text", "text", "text", "blob", "boolean"
+		// SQLite plans a join anew each time a text is bound to a parameter that it
+		// compares with a column, which costs as much as to run it. It does not
+		// look into an expression.
+		d.text = "CAST(? AS text)"
 		// To alter a table, GORM copies it, drops it and renames the copy. With
 		// foreign keys on, the drop deletes its rows first; a cascade would then
 		// empty the accounts when an app alters a column of its users.
@@ -73,7 +79,7 @@ func dialectOf(name string) (dialect, error) {
 // render fills in what differs.
 func (d dialect) render(query string) string {
 	query = strings.NewReplacer(
-		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now,
+		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text,
 		"{email}", d.emailKey, "{fold}", d.emailFold,
 		"{id}", d.id, "{user}", d.userID, "{long}", d.long, "{blob}", d.blob, "{boolean}", d.boolean,
 		"{references}", d.references,

@@ -8,9 +8,10 @@ import (
 	"github.com/gatepass/gatepass/store"
 )
 
-func scannedSession(s *store.Session) []any {
-	return []any{(*text)(&s.UserID), (*text)(&s.Provider), (*text)(&s.Subject), (*text)(&s.SID), (*micro)(&s.AuthTime),
-		(*flag)(&s.Reauthed), (*micro)(&s.CreatedAt), (*micro)(&s.SeenAt), (*micro)(&s.ExpiresAt), (*text)(&s.UserAgent), (*text)(&s.IP)}
+// appendSession appends where the columns of sessionColumns go.
+func appendSession(dest []any, s *store.Session) []any {
+	return append(dest, (*text)(&s.UserID), (*text)(&s.Provider), (*text)(&s.Subject), (*text)(&s.SID), (*micro)(&s.AuthTime),
+		(*flag)(&s.Reauthed), (*micro)(&s.CreatedAt), (*micro)(&s.SeenAt), (*micro)(&s.ExpiresAt), (*text)(&s.UserAgent), (*text)(&s.IP))
 }
 
 // CreateSession implements [store.Sessions]. The user may be one of another
@@ -41,7 +42,7 @@ func (s *Store) Session(ctx context.Context, id string) (*store.Session, error) 
 		return nil, store.ErrNotFound
 	}
 	session := &store.Session{ID: id}
-	if err := s.one(ctx, s.sql().session, []any{id, micros(s.now())}, scannedSession(session)...); err != nil {
+	if err := s.one(ctx, s.sql().session, []any{id, micros(s.now())}, appendSession(nil, session)...); err != nil {
 		return nil, err
 	}
 	return session, nil
@@ -52,12 +53,19 @@ func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *st
 	if bad(id) {
 		return nil, nil, store.ErrNotFound
 	}
-	session, u := &store.Session{ID: id}, new(store.User)
-	dest := append(scannedSession(session), scannedUser(u)...)
+	// Every request comes by here: one piece of memory for both, one for where
+	// the columns go.
+	v := &struct {
+		store.Session
+		store.User
+	}{Session: store.Session{ID: id}}
+	dest := appendUser(appendSession(make([]any, 0, 21), &v.Session), &v.User)
+	dest = append(dest[:11], dest[12:]...) // the user's ID is the session's UserID
 	if err := s.one(ctx, s.sql().sessionUser, []any{id, micros(s.now())}, dest...); err != nil {
 		return nil, nil, err
 	}
-	return session, u, nil
+	v.User.ID = v.UserID
+	return &v.Session, &v.User, nil
 }
 
 // UserSessions implements [store.Sessions].
@@ -68,7 +76,7 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	var found []store.Session
 	err := s.query(ctx, s.sql().userSessions, func(rows *sql.Rows) error {
 		var session store.Session
-		if err := rows.Scan(append(scannedSession(&session), (*text)(&session.ID))...); err != nil {
+		if err := rows.Scan(append(appendSession(nil, &session), (*text)(&session.ID))...); err != nil {
 			return err
 		}
 		found = append(found, session)

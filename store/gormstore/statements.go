@@ -1,5 +1,7 @@
 package gormstore
 
+import "strings"
+
 // statements are all that a Store says to its database once the tables are
 // there, in its dialect.
 type statements struct {
@@ -59,8 +61,8 @@ func (d dialect) statements() statements {
 			" WHERE provider = ? AND subject = ?"),
 
 		session: d.render("SELECT " + sessionColumns + " FROM gatepass_sessions s WHERE s.id = ? AND s.expires_at > ?"),
-		sessionUser: d.render("SELECT " + sessionColumns + ", " + userColumns +
-			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = ? AND s.expires_at > ?"),
+		sessionUser: d.render("SELECT " + sessionColumns + ", " + strings.TrimPrefix(userColumns, "u.id, ") +
+			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = {text} AND s.expires_at > ?"),
 		userSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE s.user_id = ? AND s.expires_at > ?" +
 			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
 		insertSession: d.render("{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)" +

@@ -20,10 +20,10 @@ type User struct{ store.User }
 // TableName returns the name of the users table.
 func (User) TableName() string { return "gatepass_users" }
 
-// scanned returns where the columns of userColumns go.
-func scannedUser(u *store.User) []any {
-	return []any{(*text)(&u.ID), (*text)(&u.Username), (*text)(&u.Name), (*text)(&u.Email), (*flag)(&u.EmailVerified),
-		(*text)(&u.AvatarURL), (*text)(&u.Locale), (*flag)(&u.Disabled), (*clock)(&u.CreatedAt), (*clock)(&u.UpdatedAt)}
+// appendUser appends where the columns of userColumns go.
+func appendUser(dest []any, u *store.User) []any {
+	return append(dest, (*text)(&u.ID), (*text)(&u.Username), (*text)(&u.Name), (*text)(&u.Email), (*flag)(&u.EmailVerified),
+		(*text)(&u.AvatarURL), (*text)(&u.Locale), (*flag)(&u.Disabled), (*clock)(&u.CreatedAt), (*clock)(&u.UpdatedAt))
 }
 
 func checkUser(u *store.User) error {
@@ -46,7 +46,7 @@ func (s *Store) User(ctx context.Context, id string) (*store.User, error) {
 		return nil, store.ErrNotFound
 	}
 	u := new(store.User)
-	if err := s.one(ctx, s.sql().user, []any{id}, scannedUser(u)...); err != nil {
+	if err := s.one(ctx, s.sql().user, []any{id}, appendUser(nil, u)...); err != nil {
 		return nil, err
 	}
 	// The column is the app's to declare, and may ignore case or trailing spaces.
@@ -90,7 +90,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 	var found []*store.User
 	err := s.query(ctx, s.sql().userByEmail, func(rows *sql.Rows) error {
 		u := new(store.User)
-		if err := rows.Scan(scannedUser(u)...); err != nil {
+		if err := rows.Scan(appendUser(nil, u)...); err != nil {
 			return err
 		}
 		// A database may take more letters for the same than it should.
