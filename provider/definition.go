@@ -150,6 +150,7 @@ type OIDC struct {
 	PublicClient bool     // as in [OAuth2]
 	NoPKCE       bool     // as in [OAuth2]
 	NoUserInfo   bool     // the ID token is all that is read
+	NoReauth     bool     // the service does not know prompt=login, or does not tell auth_time; clears Info.Reauth
 
 	// EmailByPolicy states that email_verified is only as good as whoever runs
 	// the server. It then counts only with [WithTrustedEmails].
@@ -220,7 +221,8 @@ type Call struct {
 // leaves a part empty.
 //
 // A path may begin with the document in which it stands, if not the profile:
-// "token:", "id_token:", "callback:" or the name of a [Call], "emails:". A part
+// "token:", "id_token:", "callback:" or the name of a [Call], "emails:". A
+// parameter of the callback that holds a JSON object is read as one. A part
 // in brackets and quotes, ["https://slack.com/user_id"], is a literal key; one
 // in brackets alone, emails[primary&verified].email, is the first element of a
 // list whose members of those names are all true; [type==Email] compares a

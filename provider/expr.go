@@ -30,7 +30,14 @@ func (d documents) get(name string) any {
 	case "callback":
 		m := make(map[string]any, len(d.callback))
 		for k := range d.callback {
-			m[k] = d.callback.Get(k)
+			s := d.callback.Get(k)
+			m[k] = s
+			// Apple posts a person's name so.
+			if strings.HasPrefix(s, "{") {
+				if doc, err := decodeJSON([]byte(s)); err == nil {
+					m[k] = doc
+				}
+			}
 		}
 		return m
 	}

@@ -30,6 +30,7 @@ type oauth2Provider struct {
 	calls   []*preparedCall
 	revokes *preparedCall // nil if there is RevokeURL or nothing
 	active  cond
+	doubted bool  // the server's word on email addresses is not believed
 	check   error // a provider with one does nothing else
 }
 
@@ -50,6 +51,8 @@ func (d OAuth2) New(clientID, clientSecret string, opts ...Option) Provider {
 		issuer: d.Issuer,
 		scopes: joinScopes(d.Scopes, o.scopes),
 		client: newHTTPClient(o),
+
+		doubted: d.EmailByPolicy && !o.trustedEmails,
 	}
 	if p.issuer == "" {
 		p.issuer = origin(d.Endpoint.AuthURL)
@@ -256,6 +259,7 @@ func (p *oauth2Provider) profile(ctx context.Context, cb Callback, tok Token, an
 		return Identity{}, newError(p.info, "profile", reasonSubject, err)
 	}
 	id.Provider, id.Issuer = p.info.ID, p.issuer
+	id.EmailVerified = id.EmailVerified && !p.doubted
 	return id, nil
 }
 

@@ -28,7 +28,7 @@ func (p *oidcProvider) Begin(ctx context.Context, req Request) (Redirect, error)
 	if req.LoginHint != "" {
 		params.Set("login_hint", req.LoginHint)
 	}
-	if req.Reauth {
+	if req.Reauth && !p.d.NoReauth {
 		params.Set("prompt", "login")
 		params.Set("max_age", "0")
 	}
