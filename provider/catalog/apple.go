@@ -36,7 +36,8 @@ func (k AppleKey) GoString() string { return k.String() }
 // is no secret: one is made of the key for each request.
 // https://developer.apple.com/documentation/signinwithapple
 //
-// Every address is verified, though it may be a relay that the person can shut:
+// An address is verified if the claim email_verified says so, and may be a relay
+// that the person can shut:
 // https://developer.apple.com/documentation/signinwithapple/authenticating-users-with-sign-in-with-apple
 //
 // Apple tells a person's name to the app once, at their first login ever. Keep
@@ -51,6 +52,7 @@ func Apple(key AppleKey, id string, opts ...provider.Option) provider.Provider {
 		Info: provider.Info{
 			ID: "apple", Name: "Apple",
 			Setup: "https://developer.apple.com/account/resources/identifiers/list/serviceId",
+			API:   "https://appleid.apple.com", // lest a client send the token elsewhere
 		},
 		Issuer: "https://appleid.apple.com",
 		// Apple's metadata named this one for a while on 10 June 2025.

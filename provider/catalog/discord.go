@@ -14,10 +14,10 @@ import (
 )
 
 // Discord logs people in with Discord:
-// https://docs.discord.com/developers/topics/oauth2
+// https://discord.com/developers/docs/topics/oauth2
 //
 // An address is verified if the member "verified" says so:
-// https://docs.discord.com/developers/resources/user
+// https://discord.com/developers/docs/resources/user
 //
 // Tokens live for a week and come with a refresh token, so that the app can act
 // for people who are away without more.
@@ -40,7 +40,7 @@ func Discord(id, secret string, opts ...provider.Option) provider.Provider {
 
 // discordProfile reads the profile in code for the picture's sake: its address
 // ends in .gif or .png by how its hash begins, and is computed for a person who
-// has none. https://docs.discord.com/developers/reference#image-formatting
+// has none. https://discord.com/developers/docs/reference#image-formatting
 func discordProfile(ctx context.Context, c *http.Client, _ provider.Token) (provider.Identity, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://discord.com/api/users/@me", nil)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 // none is: https://developers.notion.com/reference/user
 //
 // Calls of your own want a header Notion-Version beside the token. What the
-// integration may do is set in its settings, not by scopes.
+// integration may do is set in its settings, not by scopes. Tokens come with a
+// refresh token, so that the app can act for people who are away without more.
 func Notion(id, secret string, opts ...provider.Option) provider.Provider {
 	version := http.Header{"Notion-Version": {"2022-06-28"}}
 	return provider.OAuth2{

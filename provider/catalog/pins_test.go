@@ -34,7 +34,7 @@ type pin struct {
 // people out, or lets them into accounts of others; see HOUSE and the comments
 // of provider.Info.ID and provider.Identity.Subject.
 var pins = []pin{
-	{dir: "apple", id: "apple", issuer: "https://appleid.apple.com", subject: []string{"claims:sub"}, handle: []string{"claims:email"}, email: byRule, scopes: "openid name email", posts: true},
+	{dir: "apple", id: "apple", issuer: "https://appleid.apple.com", subject: []string{"claims:sub"}, handle: []string{"claims:email"}, email: byRule, scopes: "openid name email", api: "https://appleid.apple.com", posts: true},
 	{dir: "auth0", id: "auth0", issuer: "https://acme.eu.auth0.example/", subject: []string{"claims:sub", "profile:body.sub"}, handle: []string{"profile:body.nickname", "profile:body.email"}, email: byPolicy, scopes: "openid profile email", reauth: true},
 	{dir: "bitbucket", id: "bitbucket", issuer: "https://bitbucket.org", subject: []string{"profile:body.uuid"}, handle: []string{"profile:body.username", "profile:body.nickname", "profile:body.account_id"}, email: byRule, scopes: "account email", api: "https://api.bitbucket.org/2.0"},
 	{dir: "discord", id: "discord", issuer: "https://discord.com", subject: []string{"profile:body.id"}, handle: []string{"profile:body.username", "profile:body.global_name", "profile:body.email"}, email: byRule, scopes: "identify email", api: "https://discord.com/api"},
@@ -54,7 +54,7 @@ var pins = []pin{
 	{dir: "reddit", id: "reddit", issuer: "https://www.reddit.com", subject: []string{"profile:body.id"}, handle: []string{"profile:body.name"}, email: noEmail, scopes: "identity", api: "https://oauth.reddit.com"},
 	{dir: "slack", id: "slack", issuer: "https://slack.com", subject: []string{"claims:https://slack.com/user_id"}, handle: []string{"claims:name"}, email: byRule, scopes: "openid profile email", api: "https://slack.com/api", noPKCE: true},
 	{dir: "spotify", id: "spotify", issuer: "https://accounts.spotify.com", subject: []string{"profile:body.account_id"}, handle: []string{"profile:body.id", "profile:body.display_name", "profile:body.email"}, email: never, scopes: "user-read-email", api: "https://api.spotify.com/v1"},
-	{dir: "telegram", id: "telegram", issuer: "https://oauth.telegram.org", subject: []string{"claims:id"}, handle: []string{"claims:preferred_username", "claims:name"}, email: noEmail, scopes: "openid profile"},
+	{dir: "telegram", id: "telegram", issuer: "https://oauth.telegram.org", subject: []string{"claims:id"}, handle: []string{"claims:preferred_username", "claims:name"}, email: noEmail, scopes: "openid profile", api: "https://oauth.telegram.org"},
 	{dir: "tiktok", id: "tiktok", issuer: "https://www.tiktok.com", subject: []string{"profile:body.data.user.open_id"}, handle: []string{"profile:body.data.user.union_id", "profile:body.data.user.display_name"}, email: noEmail, scopes: "user.info.basic", api: "https://open.tiktokapis.com/v2"},
 	{dir: "tumblr", id: "tumblr", issuer: "https://www.tumblr.com", subject: []string{"profile:body.response.user.blogs.1.uuid"}, handle: []string{"profile:body.response.user.name", "profile:body.response.user.blogs.1.name"}, email: noEmail, api: "https://api.tumblr.com/v2", noPKCE: true},
 	{dir: "twitch", id: "twitch", issuer: "https://id.twitch.tv", subject: []string{"profile:body.data.0.id"}, handle: []string{"profile:body.data.0.login", "profile:body.data.0.email"}, email: never, scopes: "user:read:email", api: "https://api.twitch.tv/helix"},

@@ -17,6 +17,7 @@ func Telegram(id, secret string, opts ...provider.Option) provider.Provider {
 		Info: provider.Info{
 			ID: "telegram", Name: "Telegram",
 			Setup: "https://t.me/BotFather",
+			API:   "https://oauth.telegram.org", // lest a client send the token elsewhere
 		},
 		Issuer: "https://oauth.telegram.org",
 		Endpoint: oauth2.Endpoint{

@@ -22,7 +22,7 @@ func X(id, secret string, opts ...provider.Option) provider.Provider {
 	return provider.OAuth2{
 		Info: provider.Info{
 			ID: "x", Name: "X",
-			Setup: "https://console.x.com",
+			Setup: "https://developer.x.com",
 			API:   "https://api.x.com/2",
 		},
 		Endpoint: oauth2.Endpoint{
@@ -60,7 +60,7 @@ func Twitter(key, secret string, opts ...provider.Option) provider.Provider {
 	return provider.OAuth1{
 		Info: provider.Info{
 			ID: "twitter", Name: "Twitter",
-			Setup: "https://console.x.com",
+			Setup: "https://developer.x.com",
 			API:   "https://api.x.com/1.1",
 		},
 		// The same accounts as X, by the same IDs.
