@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/session"
+	"github.com/gatepass/gatepass/store"
 )
 
 // mistakes collects all that is wrong with a Config.
@@ -23,6 +24,18 @@ func (m *mistakes) add(format string, args ...any) {
 }
 
 func (m *mistakes) err() error { return errors.Join(m.list...) }
+
+// parts returns the errors that err joins, so that each stands on a line of its
+// own with the field that it is about.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
@@ -114,7 +127,7 @@ func (a *Auth) setProviders(cfg *Config, providers []provider.Provider, m *mista
 		for _, id := range e.ids() {
 			take(id, by)
 		}
-		if err := provider.Check(p); err != nil {
+		for _, err := range parts(provider.Check(p)) {
 			m.add("%s: %w", by, err)
 		}
 		a.entries = append(a.entries, e)
@@ -183,7 +196,7 @@ func (a *Auth) setSessions(m *mistakes) {
 		cfg.Store = a.cfg.Store
 	}
 	if cfg.Store == nil {
-		return // reported by setDefaults
+		cfg.Store = struct{ store.Sessions }{} // reported by setDefaults; what else is wrong is told as well
 	}
 	if cfg.Users == nil {
 		cfg.Users = a.cfg.Store
@@ -192,7 +205,8 @@ func (a *Auth) setSessions(m *mistakes) {
 		cfg.ClientIP = a.cfg.ClientIP
 	}
 	var err error
-	if a.sessions, err = session.New(cfg); err != nil {
+	a.sessions, err = session.New(cfg)
+	for _, err := range parts(err) {
 		m.add("%w", err)
 	}
 }
