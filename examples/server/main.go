@@ -80,7 +80,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("%w (another address can be chosen with -service 127.0.0.1:5051)", err)
 		}
 		defer test.Close()
-		providers = []provider.Provider{test.Provider()}
+		// Two ways in, so that one person can have both, and with an address,
+		// for the page that shows what a service tells if it is asked for more.
+		providers = []provider.Provider{
+			test.Provider(provider.WithScopes("address", "offline_access")),
+			test.OAuth2(),
+		}
 	}
 
 	a, err := newApp(config{

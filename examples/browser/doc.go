@@ -1,0 +1,5 @@
+// Package browser has no code. Its tests drive the bundled example with a real
+// browser: headless Chromium, found on the PATH as "chromium"
+// (apt-get install chromium). It is a module of its own, so that programs that
+// import the library do not carry the driver.
+package browser
