@@ -109,6 +109,16 @@ func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params
 	return s, nil
 }
 
+// validVerifier reports whether s is what RFC 7636 section 4.1 allows.
+func validVerifier(s string) bool {
+	for _, c := range []byte(s) {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
+			return false
+		}
+	}
+	return len(s) >= 43 && len(s) <= 128
+}
+
 // renameQuery gives parameters of s their other names, if those are not empty.
 func renameQuery(s string, names map[string]string) string {
 	base, query, _ := strings.Cut(s, "?")
@@ -161,7 +171,7 @@ func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, v
 	if code == "" {
 		return Token{}, nil, newError(g.info, "exchange", reasonCode, errors.New("the callback has no code"))
 	}
-	if g.pkce && verifier == "" {
+	if g.pkce && !validVerifier(verifier) {
 		return Token{}, nil, newError(g.info, "exchange", reasonMemo, errors.New("the PKCE verifier is lost"))
 	}
 	conf, err := g.config("exchange", ep)
