@@ -24,9 +24,8 @@ func (m *Manager) opened(r *http.Request) (*sessions.Session, error) {
 		return nil, nil
 	}
 	s, err := m.cfg.Cookies.New(r, m.cookie)
-	var decoding securecookie.Error
 	switch {
-	case errors.As(err, &decoding) && decoding.IsDecode(), errors.Is(err, fs.ErrNotExist):
+	case undecodable(err), errors.Is(err, fs.ErrNotExist):
 		return nil, nil // forged, of another key, or deleted
 	case err != nil:
 		return nil, err
@@ -36,6 +35,13 @@ func (m *Manager) opened(r *http.Request) (*sessions.Session, error) {
 		return nil, nil
 	}
 	return s, nil
+}
+
+// undecodable reports whether err is about what the browser sent. Of a value that
+// is too long, securecookie says neither that it is nor that it is not.
+func undecodable(err error) bool {
+	var e securecookie.Error
+	return errors.As(err, &e) && (e.IsDecode() || !e.IsUsage() && !e.IsInternal())
 }
 
 // plugged returns the token that Config.Cookies keeps for the request, or "".
@@ -104,10 +110,14 @@ func (m *Manager) save(w http.ResponseWriter, r *http.Request, s *sessions.Sessi
 		}
 		for _, line := range lines {
 			pair, _, _ := strings.Cut(line, ";")
-			if value, ok := strings.CutPrefix(pair, m.cookie+"="); ok {
-				m.setCookie(w, m.cookie, value, max(life, 0))
-			} else {
+			value, ours := strings.CutPrefix(pair, m.cookie+"=")
+			switch {
+			case !ours:
 				w.Header().Add(name, line)
+			case life < 0:
+				m.expireCookie(w, m.cookie)
+			default:
+				m.setCookie(w, m.cookie, value, life)
 			}
 		}
 	}

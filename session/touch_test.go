@@ -200,7 +200,7 @@ func TestSecretsWithTheSameID(t *testing.T) {
 		ids[both] = secret
 	}
 	w := newWorld(t, func(c *session.Config) { c.Secret, c.OldSecrets = a, []string{b} })
-	before := w.manager(func(c *session.Config) { c.Secret = b })
+	before := w.manager(func(c *session.Config) { c.Secret, c.OldSecrets = b, nil })
 	br := newBrowser(t)
 	w.loginAs(br, before, w.user)
 	w.wantUser(br, w.m)

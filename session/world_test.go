@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -208,8 +209,11 @@ func newWorld(t testing.TB, change ...func(*session.Config)) *world {
 	w := &world{t: t, clock: c, store: b, cfg: session.Config{
 		Store: b, Users: b, Secret: secretA, Audience: audience, Now: c.now,
 	}}
+	for _, f := range change {
+		f(&w.cfg)
+	}
 	w.user = w.newUser("ada")
-	w.m = w.manager(change...)
+	w.m = w.manager()
 	return w
 }
 
@@ -222,7 +226,8 @@ func (w *world) newUser(name string) *store.User {
 	return u
 }
 
-// manager makes another Manager over the same store and clock.
+// manager makes another Manager over the same store and clock, set up like the
+// world's but for the changes.
 func (w *world) manager(change ...func(*session.Config)) *session.Manager {
 	w.t.Helper()
 	cfg := w.cfg
@@ -452,4 +457,19 @@ func wantReason(t testing.TB, err error, reason string) {
 	if !errors.As(err, &e) || e.Reason != reason {
 		t.Fatalf("got error %v, want reason %s", err, reason)
 	}
+}
+
+func (b *browser) doKeepAfterTake(m *session.Manager, state string) error {
+	b.t.Helper()
+	return b.do("GET", func(w http.ResponseWriter, r *http.Request) error {
+		params, err := m.TakePost(w, r, state)
+		if err != nil {
+			return err
+		}
+		return m.KeepPost(w, r, params)
+	})
+}
+
+func binaryTime(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli()))
 }

@@ -1,0 +1,210 @@
+package session_test
+
+import (
+	"errors"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatepass/gatepass/session"
+)
+
+const postName = "__Host-session-post"
+
+func TestPost(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	state := session.NewState()
+	posted := url.Values{
+		"state": {state}, "code": {"abc"}, "iss": {"https://issuer"}, "user": {`{"name":"Ada"}`},
+		"error_description": {""}, "id_token": {"dropped"}, "other": {"dropped"},
+	}
+	if err := b.keepPost(w.m, posted); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Replace(b.header.Get("Set-Cookie"), b.value(postName), "V", 1); got != postName+"=V; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax" {
+		t.Errorf("got %s", got)
+	}
+	w.clock.add(time.Minute)
+	got, err := b.takePost(w.m, state)
+	want := url.Values{"state": {state}, "code": {"abc"}, "iss": {"https://issuer"}, "user": {`{"name":"Ada"}`}, "error_description": {""}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if b.value(postName) != "" {
+		t.Error("the cookie stays")
+	}
+	_, err = b.takePost(w.m, state)
+	wantReason(t, err, "post_missing")
+	if n := w.store.count(); n != 0 {
+		t.Errorf("%d calls of the store", n)
+	}
+}
+
+func TestPostLimits(t *testing.T) {
+	state := session.NewState()
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for _, test := range []struct {
+		name   string
+		posted url.Values
+		reason string
+		want   url.Values
+	}{
+		{"no state", url.Values{"code": {"c"}}, "state_missing", nil},
+		{"empty state", url.Values{"state": {""}}, "state_missing", nil},
+		{"foreign state", url.Values{"state": {"x"}}, "state_malformed", nil},
+		{"code twice", url.Values{"state": {state}, "code": {"a", "b"}}, "duplicate_param", nil},
+		{"state twice", url.Values{"state": {state, state}}, "duplicate_param", nil},
+		{"anything twice", url.Values{"state": {state}, "x": {"", ""}}, "duplicate_param", nil},
+		{"long code", url.Values{"state": {state}, "code": {long(2049)}}, "too_long", nil},
+		{"long iss", url.Values{"state": {state}, "iss": {long(257)}}, "too_long", nil},
+		{"longest code", url.Values{"state": {state}, "code": {long(2048)}}, "", url.Values{"state": {state}, "code": {long(2048)}}},
+		{"long user", url.Values{"state": {state}, "code": {"c"}, "user": {long(1025)}}, "", url.Values{"state": {state}, "code": {"c"}}},
+		{"long description", url.Values{"state": {state}, "error": {"e"}, "error_description": {long(257)}}, "", url.Values{"state": {state}, "error": {"e"}}},
+		{
+			"all at once", url.Values{"state": {state}, "code": {long(2048)}, "iss": {long(256)}, "error_description": {long(256)}, "user": {long(1024)}},
+			"", url.Values{"state": {state}, "code": {long(2048)}, "iss": {long(256)}, "error_description": {long(256)}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, b := newWorld(t), newBrowser(t)
+			err := b.keepPost(w.m, test.posted)
+			if test.reason != "" {
+				wantReason(t, err, test.reason)
+				if !errors.Is(err, session.ErrFlow) || len(b.header) != 0 {
+					t.Errorf("got %v, header %v", err, b.header)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(postName) + len(b.value(postName)); n > 4000 {
+				t.Errorf("a cookie of %d bytes", n)
+			}
+			if got, err := b.takePost(w.m, state); err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, %v, want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestPostIsOfOneLogin(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	one, two := session.NewState(), session.NewState()
+	if err := b.keepPost(w.m, url.Values{"state": {one}, "code": {"attacker's"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.takePost(w.m, two)
+	wantReason(t, err, "post_invalid")
+	if len(b.header) != 0 {
+		t.Errorf("the other login's answer is gone: %v", b.header)
+	}
+	for _, state := range []string{"", "x"} {
+		if _, err := b.takePost(w.m, state); !errors.Is(err, session.ErrFlow) {
+			t.Errorf("%q: got %v", state, err)
+		}
+	}
+	if _, err := b.takePost(w.m, one); err != nil {
+		t.Error(err)
+	}
+}
+
+// One name only: a flood leaves one cookie.
+func TestPostFlood(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	var last string
+	for range 100 {
+		last = session.NewState()
+		if err := b.keepPost(w.m, url.Values{"state": {last}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.cookies) != 1 {
+		t.Errorf("%d cookies", len(b.cookies))
+	}
+	if _, err := b.takePost(w.m, last); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPostTimes(t *testing.T) {
+	for _, test := range []struct {
+		after  time.Duration
+		reason string
+	}{
+		{-time.Minute, ""},
+		{-time.Minute - time.Millisecond, "post_invalid"},
+		{time.Minute, ""},
+		{time.Minute + time.Millisecond, "post_expired"},
+		{48 * time.Hour, "post_invalid"},
+	} {
+		w, b := newWorld(t), newBrowser(t)
+		state := session.NewState()
+		if err := b.keepPost(w.m, url.Values{"state": {state}}); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.add(test.after)
+		_, err := b.takePost(w.m, state)
+		if test.reason == "" && err != nil {
+			t.Errorf("%v: %v", test.after, err)
+		} else if test.reason != "" {
+			wantReason(t, err, test.reason)
+		}
+	}
+}
+
+// A login that cannot be finished now is kept for another try.
+func TestPostKeptAgain(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	state := session.NewState()
+	if err := b.keepPost(w.m, url.Values{"state": {state}, "code": {"c"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.doKeepAfterTake(w.m, state); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.header["Set-Cookie"]); n != 1 {
+		t.Errorf("%d cookies in the answer: %v", n, b.header)
+	}
+	if got, err := b.takePost(w.m, state); err != nil || got.Get("code") != "c" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestTamperedPost(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	state := session.NewState()
+	if err := b.keepPost(w.m, url.Values{"state": {state}, "code": {"c"}}); err != nil {
+		t.Fatal(err)
+	}
+	good := b.value(postName)
+	raw, _ := b64.DecodeString(good)
+	ours := newSchedule(secretA, audience)
+	seal := func(plain string) string {
+		return ours.seal("post", dayOf(noon), make([]byte, 12), postAAD(state), []byte(plain))
+	}
+	at := string(binaryTime(noon))
+	values := []string{
+		"", "A", good + "AAAA", seal(""), seal(at), seal(at + "\x20"), seal(at + "\x01"), seal(at + "\x01\x00\x02c"), seal(at + "\x01\x00\x01cc"),
+		ours.seal("flow", dayOf(noon), make([]byte, 12), postAAD(state), []byte(at+"\x00")),
+		newSchedule(secretB, audience).seal("post", dayOf(noon), make([]byte, 12), postAAD(state), []byte(at+"\x00")),
+	}
+	for i := range raw {
+		bad := append([]byte(nil), raw...)
+		bad[i] ^= 0x10
+		values = append(values, b64.EncodeToString(bad), b64.EncodeToString(raw[:i]))
+	}
+	for _, value := range values {
+		c := newBrowser(t)
+		c.set(postName, value)
+		_, err := c.takePost(w.m, state)
+		wantReason(t, err, "post_invalid")
+	}
+	c := newBrowser(t)
+	c.set(postName, seal(at+"\x00"))
+	if _, err := c.takePost(w.m, state); err != nil {
+		t.Errorf("sealed by hand: %v", err)
+	}
+}
