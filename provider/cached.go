@@ -26,7 +26,7 @@ type cached[T any] struct {
 
 	mu       sync.Mutex
 	value    T
-	turn     int       // counts the values; zero if there is none yet
+	turn     int       // counts the values
 	loadedAt time.Time // of value
 	err      error     // of the last load, nil if it went well
 	failures int       // in a row
@@ -39,17 +39,17 @@ type cached[T any] struct {
 type flight[T any] struct {
 	done  chan struct{}
 	value T
-	turn  int
 	err   error
 }
 
-// get returns the value and its turn, which is for [cached.again].
-func (c *cached[T]) get(ctx context.Context) (T, int, error) {
+// get returns the value. Its turn is for [cached.again], and is zero if nothing
+// newer can be had, as it was loaded for this very call.
+func (c *cached[T]) get(ctx context.Context) (value T, turn int, err error) {
 	c.mu.Lock()
 	now := c.now()
 	age := max(0, now.Sub(c.loadedAt)) // a clock that was put back makes nothing older
 	usable := c.turn > 0 && age < c.keep
-	value, turn := c.value, c.turn
+	value, turn = c.value, c.turn
 	if usable && (age < c.fresh || c.flight != nil || c.resting(now)) {
 		c.mu.Unlock()
 		return value, turn, nil
@@ -57,23 +57,25 @@ func (c *cached[T]) get(ctx context.Context) (T, int, error) {
 	if c.flight == nil && c.resting(now) {
 		err := c.err
 		c.mu.Unlock()
-		var zero T
-		return zero, 0, fmt.Errorf("not asked again yet after: %w", err)
+		return *new(T), 0, fmt.Errorf("not asked again yet after: %w", err)
 	}
 	f := c.start(ctx)
 	c.mu.Unlock()
 
-	loaded, loadedTurn, err := f.wait(ctx)
+	loaded, err := f.wait(ctx)
 	if err != nil && usable {
 		return value, turn, nil
 	}
-	return loaded, loadedTurn, err
+	return loaded, 0, err
 }
 
 // again returns a value newer than that of the given turn. It loads one at most
 // once a minute; in between it reports false at once, so that tokens with
 // made-up key IDs cost the service nothing.
-func (c *cached[T]) again(ctx context.Context, turn int) (T, bool, error) {
+func (c *cached[T]) again(ctx context.Context, turn int) (value T, ok bool, err error) {
+	if turn == 0 {
+		return *new(T), false, nil
+	}
 	c.mu.Lock()
 	if c.turn > turn {
 		value := c.value
@@ -84,16 +86,16 @@ func (c *cached[T]) again(ctx context.Context, turn int) (T, bool, error) {
 		now := c.now()
 		since := now.Sub(c.forcedAt)
 		if c.resting(now) || since >= 0 && since < lastPause {
+			err := c.err
 			c.mu.Unlock()
-			var zero T
-			return zero, false, nil
+			return *new(T), false, err
 		}
 		c.forcedAt = now
 	}
 	f := c.start(ctx)
 	c.mu.Unlock()
 
-	value, _, err := f.wait(ctx)
+	value, err = f.wait(ctx)
 	return value, err == nil, err
 }
 
@@ -145,18 +147,17 @@ func (c *cached[T]) land(f *flight[T], value T, err error) {
 	}
 	c.err = err
 	c.flight = nil
-	f.value, f.turn, f.err = value, c.turn, err
+	f.value, f.err = value, err
 	close(f.done)
 }
 
 // wait returns what f loaded, or the error of ctx if that ends first.
-func (f *flight[T]) wait(ctx context.Context) (T, int, error) {
+func (f *flight[T]) wait(ctx context.Context) (T, error) {
 	select {
 	case <-f.done:
-		return f.value, f.turn, f.err
+		return f.value, f.err
 	case <-ctx.Done():
-		var zero T
-		return zero, 0, ctx.Err()
+		return *new(T), ctx.Err()
 	}
 }
 

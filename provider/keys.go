@@ -91,11 +91,15 @@ func unavailable(err error) error {
 	return &Error{Reason: reasonKeys, Err: err}
 }
 
-// try reports whether there was a key to compare with, and whether one fitted.
+// try reports whether there was a key of that ID, and whether one fitted.
 func try(keys []publicKey, t *jwt, jws *jose.JSONWebSignature) (found, ok bool) {
 	tries := 0
 	for _, k := range keys {
-		if t.kid != "" && k.kid != t.kid || !k.suits(t.alg) {
+		if t.kid != "" && k.kid != t.kid {
+			continue
+		}
+		found = true
+		if !k.suits(t.alg) {
 			continue
 		}
 		if tries++; tries > maxTries {
@@ -105,7 +109,7 @@ func try(keys []publicKey, t *jwt, jws *jose.JSONWebSignature) (found, ok bool) 
 			return true, true
 		}
 	}
-	return tries > 0, false
+	return found, false
 }
 
 // suits reports whether k is of the type that alg needs, so that no token can

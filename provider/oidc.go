@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +61,7 @@ var (
 func (d OIDC) New(clientID, clientSecret string, opts ...Option) Provider {
 	o := makeOptions(opts)
 	p := &oidcProvider{d: d, info: o.info(d.Info), opts: o, clientID: clientID, client: newHTTPClient(o)}
-	p.info.Reauth = true // prompt=login and max_age are part of OpenID Connect
+	p.info.Reauth = !d.NoReauth // prompt=login and max_age are part of OpenID Connect
 	p.info.PostsBack = d.PostsBack
 	secret := d.Secret
 	if secret == nil {

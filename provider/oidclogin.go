@@ -115,6 +115,10 @@ func checkIDTokenMember(tok Token, answer map[string]any) error {
 	case answer["id_token"] == nil || answer["id_token"] == "":
 		return &Error{Reason: "id_token_missing", Err: errors.New("the token answer has no ID token: is the scope openid granted?")}
 	}
+	return notText()
+}
+
+func notText() error {
 	return &Error{Reason: "id_token_malformed", Err: errors.New("id_token: want a string")}
 }
 
@@ -177,11 +181,12 @@ func (p *oidcProvider) Refresh(ctx context.Context, tok Token) (Token, error) {
 	if err != nil {
 		return Token{}, p.wrap("refresh", err)
 	}
-	if answer["id_token"] == nil || next.IDToken == tok.IDToken {
-		next.IDToken = tok.IDToken
-		return next, nil
+	if next.IDToken != tok.IDToken {
+		err = p.checkRenewed(ctx, m, tok, &next)
+	} else if _, isText := answer["id_token"].(string); !isText && answer["id_token"] != nil {
+		err = notText()
 	}
-	if err := p.checkRenewed(ctx, m, tok, &next); err != nil {
+	if err != nil {
 		return Token{}, p.wrap("refresh", err)
 	}
 	return next, nil

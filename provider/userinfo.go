@@ -20,7 +20,7 @@ func (p *oidcProvider) userinfo(ctx context.Context, m *metadata, tok Token, id 
 	req.Header.Set("Authorization", "Bearer "+tok.AccessToken)
 	status, header, body, err := fetch(p.client, req)
 	if err != nil {
-		return nil, err
+		return nil, newError(p.info, "profile", reasonProfile, err)
 	}
 	if status >= 500 || status == http.StatusTooManyRequests {
 		return nil, &Error{Reason: reasonHTTP, Err: fmt.Errorf("%s: %w: status %d", req.URL.Host, ErrUnavailable, status)}

@@ -1,0 +1,405 @@
+package provider_test
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatepass/gatepass/provider"
+)
+
+// mustLogin fails the test unless the login succeeds.
+func (op *hostileOP) mustLogin(t *testing.T, p provider.Provider) {
+	t.Helper()
+	if _, _, err := op.login(t, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (op *hostileOP) wantKeyRequests(t *testing.T, want int) {
+	t.Helper()
+	if got := op.count("/jwks"); got != want {
+		t.Errorf("got %d requests for keys, want %d", got, want)
+	}
+}
+
+// A service that rotates its key costs one more request for keys, and no login.
+func TestKeyRotation(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.mustLogin(t, p)
+	op.wantKeyRequests(t, 1)
+	op.key, op.kid = otherRSA(), "k2"
+	op.mustLogin(t, p)
+	op.mustLogin(t, p)
+	op.wantKeyRequests(t, 2)
+}
+
+// A service without key IDs may rotate, too.
+func TestKeyRotationWithoutKeyID(t *testing.T) {
+	op := newOP()
+	op.kid = ""
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.key = otherRSA()
+	op.mustLogin(t, p)
+	op.wantKeyRequests(t, 2)
+}
+
+// Tokens with made-up key IDs cost the service one request a minute, and the
+// others fail at once.
+func TestUnknownKeyIDFlood(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	v := p.(provider.LogoutVerifier)
+	flood := func() {
+		for i := range 1000 {
+			_, err := v.VerifyLogout(t.Context(), op.logoutToken(set("kid", fmt.Sprint("made-up-", i)), nil))
+			wantReason(t, err, "logout_token_sig")
+		}
+	}
+	flood()
+	op.wantKeyRequests(t, 2)
+	op.clock.add(59 * time.Second)
+	flood()
+	op.wantKeyRequests(t, 2)
+	op.clock.add(time.Second)
+	flood()
+	op.wantKeyRequests(t, 3)
+	op.mustLogin(t, p)
+}
+
+// A flood at first use is one request, not two.
+func TestUnknownKeyIDAtFirstUse(t *testing.T) {
+	op := newOP()
+	op.header = set("kid", "made-up")
+	_, _, err := op.login(t, op.provider())
+	wantReason(t, err, "id_token_sig")
+	op.wantKeyRequests(t, 1)
+}
+
+// A key that the service took back verifies nothing once the set is fetched
+// again: sets are replaced, not merged.
+func TestRemovedKey(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.keys = func() any { return map[string]any{"keys": []any{jwkOf(otherRSA(), "k2")}} }
+	op.clock.add(time.Hour)
+	_, _, err := op.login(t, p)
+	wantReason(t, err, "id_token_sig")
+	op.wantKeyRequests(t, 2)
+}
+
+// Cached keys outlive an outage of a day, and no longer.
+func TestKeysUnavailable(t *testing.T) {
+	tests := map[string]http.HandlerFunc{
+		"status_500":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"status_404":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
+		"no_connection":  func(http.ResponseWriter, *http.Request) { panic("connection refused") },
+		"html":           func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"no_keys_member": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error":"busy"}`) },
+		"keys_null":      func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":null}`) },
+		"keys_object":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":{}}`) },
+	}
+	for name, answer := range tests {
+		t.Run(name, func(t *testing.T) {
+			op := newOP()
+			p := op.provider(func(d *provider.OIDC) { // nothing but keys is to grow old
+				d.Endpoint.AuthURL, d.Endpoint.TokenURL, d.KeysURL = opIssuer+"/authorize", opIssuer+"/token", opIssuer+"/jwks"
+			})
+			op.mustLogin(t, p)
+			op.intercept["/jwks"] = answer
+			op.clock.add(23*time.Hour + 59*time.Minute)
+			op.mustLogin(t, p)
+			op.clock.add(time.Minute)
+			_, _, err := op.login(t, p)
+			wantReason(t, err, "jwks_unavailable")
+			if name == "status_500" || name == "no_connection" {
+				if !isUnavailable(err) {
+					t.Errorf("got %v, want one that wraps ErrUnavailable", err)
+				}
+			}
+			delete(op.intercept, "/jwks")
+			op.clock.add(time.Minute)
+			op.mustLogin(t, p)
+		})
+	}
+}
+
+// A login with a new key during an outage says that the keys are missing, not
+// that the signature is bad, and does not ask again and again.
+func TestRotationDuringOutage(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.key, op.kid = otherRSA(), "k2"
+	op.intercept["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+	for range 5 {
+		_, _, err := op.login(t, p)
+		wantReason(t, err, "jwks_unavailable")
+	}
+	op.wantKeyRequests(t, 2)
+}
+
+// A hung service holds up one login; the next are told at once.
+func TestKeysAtFirstUseFailFast(t *testing.T) {
+	op := newOP()
+	op.intercept["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+	p := op.provider()
+	for range 10 {
+		_, _, err := op.login(t, p)
+		wantReason(t, err, "jwks_unavailable")
+	}
+	op.wantKeyRequests(t, 1)
+	op.clock.add(5 * time.Second)
+	_, _, err := op.login(t, p)
+	wantReason(t, err, "jwks_unavailable")
+	op.wantKeyRequests(t, 2)
+	op.clock.add(3 * time.Second) // the pause has doubled, less a quarter at most
+	_, _, err = op.login(t, p)
+	wantReason(t, err, "jwks_unavailable")
+	op.wantKeyRequests(t, 2)
+	delete(op.intercept, "/jwks")
+	op.clock.add(7 * time.Second)
+	op.mustLogin(t, p)
+}
+
+// Fifty logins at once with cold caches ask once, and the one that asked may
+// go away without the others noticing.
+func TestKeysHerd(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	op.intercept["/jwks"] = func(w http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(arrived) })
+		<-release
+		writeJSON(w, map[string]any{"keys": []any{jwkOf(rsaKey(), "k1")}})
+	}
+	v := p.(provider.LogoutVerifier)
+	token := op.logoutToken(nil, nil)
+	first, cancel := context.WithCancel(t.Context())
+	firstDone := make(chan error, 1)
+	go func() {
+		_, err := v.VerifyLogout(first, token)
+		firstDone <- err
+	}()
+	<-arrived
+	var others sync.WaitGroup
+	errs := make(chan error, 50)
+	for range 50 {
+		others.Go(func() {
+			_, err := v.VerifyLogout(t.Context(), token)
+			errs <- err
+		})
+	}
+	cancel()
+	if err := <-firstDone; err == nil {
+		t.Error("got no error for the caller that was cancelled")
+	}
+	close(release)
+	others.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			t.Errorf("got %v for a caller that was not cancelled", err)
+		}
+	}
+	op.wantKeyRequests(t, 1)
+	if got := op.count("/.well-known/openid-configuration"); got != 1 {
+		t.Errorf("got %d requests for metadata, want 1", got)
+	}
+}
+
+// Many logins right after a rotation share one request for the new key.
+func TestKeyRotationHerd(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.key, op.kid = otherRSA(), "k2"
+	v := p.(provider.LogoutVerifier)
+	token := op.logoutToken(nil, nil)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if _, err := v.VerifyLogout(t.Context(), token); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	op.wantKeyRequests(t, 2)
+}
+
+func TestKeysRedirectIsRefused(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, to := range []string{"https://evil.example/jwks2", opIssuer + "/jwks2"} {
+			op := newOP()
+			op.intercept["/jwks"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, status) }
+			_, _, err := op.login(t, op.provider())
+			wantReason(t, err, "jwks_unavailable")
+			if op.count("/jwks2") != 0 {
+				t.Errorf("%d to %s was followed", status, to)
+			}
+		}
+	}
+}
+
+func TestKeySetLimits(t *testing.T) {
+	many := func(n int) func() any {
+		return func() any {
+			keys := make([]any, n)
+			for i := range keys {
+				keys[i] = jwkOf(rsaKey(), fmt.Sprint("k", i))
+			}
+			return map[string]any{"keys": keys}
+		}
+	}
+	op := newOP()
+	op.keys = many(100)
+	op.mustLogin(t, op.provider())
+	for name, keys := range map[string]func() any{
+		"101_keys": many(101),
+		"50k_keys": func() any { return map[string]any{"keys": make([]int, 50_000)} },
+		"ten_MB": func() any {
+			return map[string]any{"keys": []any{jwkOf(rsaKey(), "k1")}, "x": strings.Repeat("x", 10<<20)}
+		},
+		"empty_set": func() any { return map[string]any{"keys": []any{}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			op := newOP()
+			op.keys = keys
+			_, _, err := op.login(t, op.provider())
+			if name == "empty_set" {
+				wantReason(t, err, "id_token_sig")
+				return
+			}
+			wantReason(t, err, "jwks_unavailable")
+		})
+	}
+}
+
+// Broken, weak and foreign keys are left out, and the good one among them works.
+func TestUnusableKeysAreSkipped(t *testing.T) {
+	weak := must(rsa.GenerateKey(rand.Reader, 1024))
+	private := json.RawMessage(must(json.Marshal(map[string]any{
+		"kty": "RSA", "kid": "k1", "n": b64(otherRSA().N.Bytes()), "e": "AQAB", "d": b64(otherRSA().D.Bytes()),
+		"p": b64(otherRSA().Primes[0].Bytes()), "q": b64(otherRSA().Primes[1].Bytes()),
+	})))
+	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader)).PublicKey().Bytes()
+	rsaJWK := func(n *big.Int, e string) map[string]any {
+		return map[string]any{"kty": "RSA", "kid": "k1", "n": b64(n.Bytes()), "e": e}
+	}
+	good := func() map[string]any {
+		var m map[string]any
+		if err := json.Unmarshal(must(jwkOf(rsaKey(), "k1").MarshalJSON()), &m); err != nil {
+			panic(err)
+		}
+		return m
+	}
+	with := func(name string, v any) map[string]any {
+		m := good()
+		m[name] = v
+		return m
+	}
+	tests := map[string]any{
+		"symmetric":        map[string]any{"kty": "oct", "kid": "k1", "k": b64([]byte("secret"))},
+		"x25519":           map[string]any{"kty": "OKP", "crv": "X25519", "kid": "k1", "x": b64(x25519)},
+		"point_off_curve":  map[string]any{"kty": "EC", "crv": "P-256", "kid": "k1", "x": b64(make([]byte, 32)), "y": b64(make([]byte, 32))},
+		"unknown_curve":    map[string]any{"kty": "EC", "crv": "P-1", "kid": "k1", "x": "AA", "y": "AA"},
+		"curve_too_short":  map[string]any{"kty": "EC", "crv": "P-256", "kid": "k1", "x": "AA", "y": b64(elliptic.P256().Params().Gy.Bytes())},
+		"exponent_1":       rsaJWK(rsaKey().N, "AQ"),
+		"exponent_even":    rsaJWK(rsaKey().N, b64([]byte{1, 0, 0})),
+		"exponent_missing": map[string]any{"kty": "RSA", "kid": "k1", "n": b64(rsaKey().N.Bytes())},
+		"modulus_512":      rsaJWK(new(big.Int).Rsh(rsaKey().N, 1536), "AQAB"),
+		"modulus_1024":     rsaJWK(weak.N, "AQAB"),
+		"modulus_huge":     rsaJWK(new(big.Int).Lsh(rsaKey().N, 100_000), "AQAB"),
+		"modulus_missing":  map[string]any{"kty": "RSA", "kid": "k1", "e": "AQAB"},
+		"modulus_number":   map[string]any{"kty": "RSA", "kid": "k1", "e": "AQAB", "n": 5},
+		"private":          private,
+		"for_encryption":   with("use", "enc"),
+		"key_ops_encrypt":  with("key_ops", []string{"encrypt"}),
+		"alg_other":        with("alg", "RS512"),
+		"kty_unknown":      map[string]any{"kty": "PQC", "kid": "k1"},
+		"kty_missing":      map[string]any{"kid": "k1"},
+		"number":           5,
+		"null":             nil,
+		"list":             []int{},
+		"x5c_junk":         with("x5c", []string{"!"}),
+	}
+	for name, bad := range tests {
+		t.Run(name, func(t *testing.T) {
+			op := newOP()
+			op.keys = func() any { return map[string]any{"keys": []any{bad}} }
+			_, _, err := op.login(t, op.provider())
+			wantReason(t, err, "id_token_sig")
+
+			op = newOP()
+			op.keys = func() any { return map[string]any{"keys": []any{bad, jwkOf(rsaKey(), "k1")}} }
+			op.mustLogin(t, op.provider())
+		})
+	}
+}
+
+// A weak key must not verify even what it did sign.
+func TestWeakKeyVerifiesNothing(t *testing.T) {
+	op := newOP()
+	op.key = must(rsa.GenerateKey(rand.Reader, 1024))
+	_, _, err := op.login(t, op.provider())
+	wantReason(t, err, "id_token_sig")
+}
+
+// A token without a key ID is compared with eight keys at most.
+func TestTriesAreBounded(t *testing.T) {
+	for _, tt := range []struct {
+		others int
+		good   bool
+	}{{7, true}, {8, false}} {
+		op := newOP()
+		op.kid = ""
+		op.keys = func() any {
+			var keys []any
+			for range tt.others {
+				keys = append(keys, jwkOf(otherRSA(), ""))
+			}
+			return map[string]any{"keys": append(keys, jwkOf(rsaKey(), ""))}
+		}
+		_, _, err := op.login(t, op.provider())
+		if tt.good && err != nil {
+			t.Errorf("after %d others: %v", tt.others, err)
+		}
+		if !tt.good {
+			wantReason(t, err, "id_token_sig")
+		}
+	}
+}
+
+// When metadata names another address of keys, those of the old one are gone.
+func TestKeysMove(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.metadata = set("jwks_uri", opIssuer+"/jwks-new")
+	op.intercept["/jwks-new"] = func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"keys": []any{jwkOf(otherRSA(), "k1")}})
+	}
+	op.clock.add(time.Hour)
+	_, _, err := op.login(t, p)
+	wantReason(t, err, "id_token_sig")
+	op.key = otherRSA()
+	op.mustLogin(t, p)
+	op.wantKeyRequests(t, 1)
+}
