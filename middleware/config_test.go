@@ -268,6 +268,7 @@ func TestOnLoad(t *testing.T) {
 		}, 200},
 		{"fails", func(context.Context, *store.User) (context.Context, error) { return nil, errDisk }, 500},
 		{"refuses", func(context.Context, *store.User) (context.Context, error) { return nil, middleware.ErrNotAdmitted }, 403},
+		{"panics", func(context.Context, *store.User) (context.Context, error) { panic("boom") }, 500},
 		{"returns nothing", func(context.Context, *store.User) (context.Context, error) { return nil, nil }, 500},
 		{"returns another context", func(context.Context, *store.User) (context.Context, error) { return context.Background(), nil }, 500},
 	} {

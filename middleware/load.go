@@ -102,7 +102,18 @@ func (a *Auth) User(r *http.Request) (*store.User, error) {
 // load finds the request's user and returns the request that carries them. The
 // error is session.ErrNone for a visitor. With now, the store is asked, however
 // lately it was asked before.
-func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (*http.Request, *visit, error) {
+//
+// A panic of the store or of OnLoad is an error here; one of the handler behind
+// is not ours to catch.
+func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http.Request, v *visit, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			req, v, err = r, nil, panicked(p)
+		}
+	}()
 	if v := visitOf(r.Context()); v != nil && v.auth == a && !now {
 		return r, v, nil
 	}
@@ -120,7 +131,7 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (*http.Req
 	}
 	w.Header()["Cache-Control"] = noStore
 	a.sessions.Touch(w, r, f)
-	v := &visit{Context: r.Context(), auth: a, user: *f.User, session: f.Session}
+	v = &visit{Context: r.Context(), auth: a, user: *f.User, session: f.Session}
 	var ctx context.Context = v
 	if a.cfg.OnLoad != nil {
 		if ctx, err = a.cfg.OnLoad(v, &v.user); err != nil {

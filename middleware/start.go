@@ -126,7 +126,11 @@ func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f ses
 			req.State, req.CallbackURL = state, callback
 		}
 	}
-	to, err := e.Begin(ctx, req)
+	var to provider.Redirect
+	err := hooked(func() (err error) {
+		to, err = e.Begin(ctx, req)
+		return err
+	})
 	if err != nil {
 		return asProviderError(e, "begin", err)
 	}
