@@ -59,9 +59,10 @@ type script struct {
 		Answer answer
 		Code   string
 	}
-	Refresh  *call
-	Revoke   []call
-	Variants []variant
+	Withdrawn *answer // to the refresh of a grant that is gone, if not as in RFC 6749
+	Refresh   *call
+	Revoke    []call
+	Variants  []variant
 }
 
 type call struct {

@@ -38,11 +38,13 @@ func WeChat(id, secret string, opts ...provider.Option) provider.Provider {
 		ScopeSep:   ",",
 		NoPKCE:     true,
 		Dialect: provider.Dialect{
-			Method:      http.MethodGet,
-			Names:       map[string]string{"client_secret": "secret"},
-			RefreshURL:  api + "/oauth2/refresh_token",
-			Fail:        "errcode!=0",
-			FailCode:    "errcode",
+			Method:     http.MethodGet,
+			Names:      map[string]string{"client_secret": "secret"},
+			RefreshURL: api + "/oauth2/refresh_token",
+			Fail:       "errcode!=0",
+			FailCode:   "errcode",
+			// https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html
+			Revoked:     []string{"40030", "42002", "42007"},
 			NoTokenType: true,
 		},
 		User: provider.Call{
