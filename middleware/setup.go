@@ -25,16 +25,26 @@ func (m *mistakes) add(format string, args ...any) {
 
 func (m *mistakes) err() error { return errors.Join(m.list...) }
 
-// parts returns the errors that err joins, so that each stands on a line of its
-// own with the field that it is about.
+// parts returns the errors that errors.Join has joined in err, so that each
+// stands on a line of its own with the field that it is about.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
 	if err == nil {
 		return nil
 	}
-	return []error{err}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var lines []string
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+		lines = append(lines, part.Error())
+	}
+	if strings.Join(lines, "\n") != err.Error() {
+		return []error{err} // a sentence made of several errors
+	}
+	return all
 }
 
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)

@@ -102,10 +102,13 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 	if err != nil {
 		return nil, err
 	}
-	if len(found) != 1 {
+	switch len(found) {
+	case 0:
 		return nil, store.ErrNotFound
+	case 1:
+		return found[0], nil
 	}
-	return found[0], nil
+	return nil, store.ErrAmbiguous
 }
 
 // DeleteUser implements [store.Users].

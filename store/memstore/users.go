@@ -48,8 +48,12 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 		return nil, store.ErrNotFound
 	}
 	list := s.users().members(lower(email))
-	if len(list) != 1 {
+	switch len(list) {
+	case 0:
 		return nil, store.ErrNotFound
+	case 1:
+	default:
+		return nil, store.ErrAmbiguous
 	}
 	u := *list[0]
 	return &u, nil
