@@ -124,7 +124,7 @@ func (b *browser) cookies() []*network.Cookie {
 
 // limit keeps a step from waiting for ever for what does not come.
 func limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, 20*time.Second)
+	return context.WithTimeout(ctx, 30*time.Second)
 }
 
 // do runs steps, and shows the page if one fails.

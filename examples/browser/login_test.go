@@ -45,6 +45,17 @@ func TestWholeWay(t *testing.T) {
 	p.open(app.url + "/")
 	p.sees("Welcome, Tove Almgren")
 
+	// The service was started again as well, and has forgotten what it allowed.
+	if got := p.open(app.url + "/test"); got != 403 {
+		t.Errorf("got status %d, want 403", got)
+	}
+	p.sees("wants to see you again")
+	p.shot("again")
+	p.click(`main a.button`)
+	p.click(tove)
+	p.isAt(app.url + "/test")
+	p.sees("You are @tove")
+
 	p.click(`header form button`)
 	p.isAt(app.url + "/")
 	p.sees("Log in with")
@@ -59,7 +70,7 @@ func TestWholeWay(t *testing.T) {
 	p.click(`main a.button`)
 	p.click(tove)
 	p.sees("Welcome, Tove Almgren")
-	p.sees("Times logged in\n2")
+	p.sees("Times logged in\n3")
 
 	b.askedOnly(app.host, app.service)
 }

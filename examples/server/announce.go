@@ -22,7 +22,11 @@ func (a *app) announce(out io.Writer, s secret, test *providertest.Server) {
 		fmt.Fprintf(w, "  service\tno keys are set, so people log in with a test service at %s\n", test.URL)
 		fmt.Fprintf(w, "\tfor GitHub, set GITHUB_ID and GITHUB_SECRET; other services likewise\n")
 	}
-	fmt.Fprintf(w, "\n  callback URLs to register:\n")
+	heading := "callback URLs to register, and where:"
+	if test != nil {
+		heading = "callback URLs, which the test service need not be told:"
+	}
+	fmt.Fprintf(w, "\n  %s\n", heading)
 	for _, p := range a.auth.Providers() {
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", p.Name, a.auth.CallbackURL(p.ID), p.Setup)
 	}

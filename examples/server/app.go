@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/gatepass/gatepass/middleware"
@@ -48,7 +49,7 @@ type member struct {
 func newApp(cfg config) (*app, error) {
 	a := &app{log: cfg.Log, cfg: cfg}
 	if err := a.open(cfg.DB); err != nil {
-		return nil, fmt.Errorf("database %s: %w", cfg.DB, err)
+		return nil, fmt.Errorf("database (-db %s): %w", cfg.DB, err)
 	}
 	auth, err := middleware.New(middleware.Config{
 		BaseURL:    cfg.BaseURL,
@@ -68,6 +69,17 @@ func newApp(cfg config) (*app, error) {
 }
 
 func (a *app) open(name string) (err error) {
+	if name != memory {
+		// What people are called and where they live is nobody else's on this
+		// machine. SQLite gives its further files the mode of the first.
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
 	if a.store, err = gormstore.Open(sqlite.Open(name)); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func findSecret(set, db string) (secret, error) {
 	}
 	switch err := writeNew(file, value); {
 	case err == nil:
-		return secret{value, "made, and kept in " + file + "; set SECRET to choose one"}, nil
+		return secret{value, "made, and kept in " + file + " (mode 0600); set SECRET to choose one"}, nil
 	case !errors.Is(err, fs.ErrExist):
 		return secret{}, fmt.Errorf("cannot keep a secret in %s; set SECRET: %w", file, err)
 	}
