@@ -114,11 +114,11 @@ func failureRules() []rule {
 				case <-done:
 				}
 				cancel()
-				quick := within(func() { <-done })
+				quick := c.soon(done)
 				release()
 				<-done
 				if !quick {
-					c.Errorf("%s: Complete was still waiting %v after its context was cancelled", endpoint, patience)
+					c.Errorf("%s: Complete was still waiting %v after its context was cancelled", endpoint, c.patience)
 				} else if err == nil {
 					c.Errorf("%s: Complete returned no error", endpoint)
 				}

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/provider"
 )
@@ -20,7 +21,7 @@ func Run(t *testing.T, newProvider func(t *testing.T, srv *Server) provider.Prov
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			srv := newWatched(t, keys)
-			r.run(t, srv, func() provider.Provider { return newProvider(t, srv) })
+			r.run(t, srv, patience, func() provider.Provider { return newProvider(t, srv) })
 		})
 	}
 }
@@ -42,14 +43,17 @@ func rules() []rule {
 	return append(all, furtherRules()...)
 }
 
-func (r rule) run(t testing.TB, srv *Server, make func() provider.Provider) {
+// patience is how long a Provider may take to notice that nobody waits for it.
+const patience = 5 * time.Second
+
+func (r rule) run(t testing.TB, srv *Server, patience time.Duration, make func() provider.Provider) {
 	t.Helper()
 	defer func() {
 		if t.Failed() {
 			t.Logf("the rule: %s", r.says)
 		}
 	}()
-	r.test(&trial{TB: t, srv: srv, make: make, p: make()})
+	r.test(&trial{TB: t, srv: srv, patience: patience, make: make, p: make()})
 }
 
 // newWatched starts a Server that notes what passes through it.

@@ -15,15 +15,13 @@ import (
 	"github.com/gatepass/gatepass/provider"
 )
 
-// patience is how long a Provider may take to notice that nobody waits for it.
-const patience = 5 * time.Second
-
 // A trial is one test of one rule.
 type trial struct {
 	testing.TB
-	srv  *Server
-	make func() provider.Provider // makes another one like p
-	p    provider.Provider
+	srv      *Server
+	patience time.Duration
+	make     func() provider.Provider // makes another one like p
+	p        provider.Provider
 }
 
 // person is someone with that number. Numbers of people who are not the same
@@ -237,14 +235,9 @@ func (c *trial) seen(host, text string) int {
 	return n
 }
 
-// within runs f and reports whether it came back while anyone had patience.
-func within(f func()) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// soon reports whether done is closed while anyone has patience.
+func (c *trial) soon(done <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	select {
 	case <-done:
