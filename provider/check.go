@@ -35,6 +35,9 @@ func checkInfo(i Info) error {
 			errs = append(errs, fmt.Errorf("Info.%s: %w", name, err))
 		}
 	}
+	if strings.Contains(i.API, "?") {
+		errs = append(errs, errors.New("Info.API: it must not hold a query"))
+	}
 	for _, h := range i.Hosts {
 		if u, err := url.Parse("https://" + h); err != nil || u.Host != h || h == "" || strings.Contains(h, "*") {
 			errs = append(errs, fmt.Errorf("Info.Hosts: %q is no host", h))

@@ -1,0 +1,112 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatepass/gatepass/provider"
+)
+
+func customDefinition(id provider.Identity, err error) provider.Custom {
+	return provider.Custom{
+		Info:   provider.Info{ID: "svc", Name: "Service"},
+		Issuer: "https://issuer.example",
+		Begin: func(_ context.Context, _ *http.Client, req provider.Request) (provider.Redirect, error) {
+			return provider.Redirect{URL: "https://s.example/?state=" + req.State, Memo: "memo"}, nil
+		},
+		Complete: func(context.Context, *http.Client, provider.Callback) (provider.Identity, provider.Token, error) {
+			return id, provider.Token{AccessToken: "at-canary"}, err
+		},
+	}
+}
+
+func TestCustomFillsIn(t *testing.T) {
+	p := customDefinition(provider.Identity{Subject: "7", Email: "nobody", EmailVerified: true, AvatarURL: "http://x.example/"}, nil).New(provider.WithID("two"))
+	if err := provider.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := login(t, p)
+	if err != nil || id.Provider != "two" || id.Issuer != "https://issuer.example" || id.Email != "" || id.EmailVerified || id.AvatarURL != "" {
+		t.Errorf("got %+v, %v", id, err)
+	}
+	id, _, err = login(t, customDefinition(provider.Identity{Subject: "7", Issuer: "https://own.example", Provider: "svc"}, nil).New(provider.WithID("two")))
+	if err != nil || id.Provider != "two" || id.Issuer != "https://own.example" {
+		t.Errorf("got %+v, %v", id, err)
+	}
+}
+
+func TestCustomIsHeldToTheRules(t *testing.T) {
+	for _, x := range []struct {
+		id         provider.Identity
+		err        error
+		op, reason string
+	}{
+		{provider.Identity{}, nil, "profile", "profile_id"},
+		{provider.Identity{Subject: strings.Repeat("x", 256)}, nil, "profile", "profile_id"},
+		{provider.Identity{Subject: "7", Provider: "google"}, nil, "verify", "identity_provider"},
+		{provider.Identity{Subject: "7"}, provider.ErrDenied, "verify", "denied"},
+		{provider.Identity{Subject: "7"}, errors.New("bad signature"), "verify", "provider_error"},
+		{provider.Identity{Subject: "7"}, &url.Error{Op: "Get", URL: "https://x.example/?t=canary", Err: context.DeadlineExceeded}, "verify", "provider_timeout"},
+	} {
+		_, _, err := login(t, customDefinition(x.id, x.err).New())
+		e := rejected(t, err, x.op, x.reason)
+		if errors.Is(e, provider.ErrDenied) != (x.reason == "denied") {
+			t.Errorf("got %v", e)
+		}
+	}
+}
+
+func TestCustomWithoutFunctions(t *testing.T) {
+	p := provider.Custom{Info: provider.Info{ID: "svc"}}.New()
+	err := provider.Check(p)
+	for _, want := range []string{"Name", "Begin", "Complete"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, which does not name %s", err, want)
+		}
+	}
+	if _, err := p.Begin(t.Context(), provider.Request{}); err == nil {
+		t.Error("Begin: no error")
+	}
+	if _, _, err := p.Complete(t.Context(), provider.Callback{}); err == nil {
+		t.Error("Complete: no error")
+	}
+	if _, err := provider.Refresh(t.Context(), p, provider.Token{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("got %v, want ErrUnsupported", err)
+	}
+}
+
+func TestCustomOptionalFunctions(t *testing.T) {
+	s := newService(t)
+	d := customDefinition(provider.Identity{Subject: "7"}, nil)
+	d.Refresh = func(_ context.Context, _ *http.Client, tok provider.Token) (provider.Token, error) {
+		if tok.AccessToken == "" {
+			return provider.Token{}, provider.ErrRevoked
+		}
+		return provider.Token{AccessToken: tok.AccessToken + "2"}, nil
+	}
+	tok, err := provider.Refresh(t.Context(), d.New(), provider.Token{AccessToken: "at", RefreshToken: "rt", Memo: "m"})
+	if err != nil || tok.AccessToken != "at2" || tok.RefreshToken != "rt" || tok.Memo != "m" {
+		t.Errorf("got %#v, %v", tok, err)
+	}
+	if _, err := provider.Refresh(t.Context(), d.New(), provider.Token{}); !errors.Is(err, provider.ErrRevoked) {
+		t.Errorf("got %v, want ErrRevoked", err)
+	}
+	if _, err := get(t, provider.Client(t.Context(), d.New(), provider.Token{AccessToken: "at"}), s.URL+"/user"); err != nil || s.one(t, "/user").header.Get("Authorization") != "Bearer at" {
+		t.Errorf("got %v", err)
+	}
+	d.Client = func(context.Context, *http.Client, provider.Token) *http.Client {
+		return &http.Client{Transport: canned{200, "", "own"}}
+	}
+	if got, err := get(t, provider.Client(t.Context(), d.New(), provider.Token{}), "https://x.example/"); err != nil || got != "own" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	d.Begin = func(context.Context, *http.Client, provider.Request) (provider.Redirect, error) {
+		return provider.Redirect{URL: "https://s.example/", Memo: strings.Repeat("x", 1025)}, nil
+	}
+	_, err = d.New().Begin(t.Context(), provider.Request{})
+	rejected(t, err, "begin", "request_invalid")
+}
