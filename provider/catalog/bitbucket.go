@@ -7,6 +7,7 @@ import (
 
 // Bitbucket logs people in with bitbucket.org:
 // https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/
+//
 // The consumer needs the permissions Account: Email and Account: Read.
 //
 // Email is the primary address if it is confirmed, out of a list of its own:

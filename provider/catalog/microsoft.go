@@ -14,6 +14,7 @@ const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 // Microsoft logs people in with an account of any company or school, or with a
 // personal one: https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
+//
 // For your own company alone, see [MicrosoftTenant].
 //
 // The administrator of any tenant can write any address into a profile. So an
@@ -29,7 +30,7 @@ func Microsoft(id, secret string, opts ...provider.Option) provider.Provider {
 }
 
 // MicrosoftTenant is [Microsoft] for the people of one tenant, by its ID such
-// as "4c1f6d0e-1111-4222-8333-9a9b9c9d9e9f". "organizations" stands for every
+// as "3f2504e0-4f89-41d3-9a0c-0305e82c3301". "organizations" stands for every
 // company and school, "consumers" for personal accounts. The domain name of a
 // tenant will not do, as no token says to which tenant it belongs.
 func MicrosoftTenant(tenant, id, secret string, opts ...provider.Option) provider.Provider {
@@ -59,7 +60,7 @@ func MicrosoftTenant(tenant, id, secret string, opts ...provider.Option) provide
 		},
 	}.New(id, secret, opts...)
 	if !isTenant(tenant) {
-		return mistaken{p, fmt.Errorf("catalog: tenant %q: want its ID, such as %s, or common, organizations or consumers", tenant, "4c1f6d0e-1111-4222-8333-9a9b9c9d9e9f")}
+		return mistaken{p, fmt.Errorf("catalog: tenant %q: want its ID, such as %s, or common, organizations or consumers", tenant, "3f2504e0-4f89-41d3-9a0c-0305e82c3301")}
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 
 // OIDC logs people in with any server that speaks OpenID Connect and publishes
 // where its endpoints are: https://openid.net/specs/openid-connect-discovery-1_0.html
+//
 // The issuer is what the server calls itself, such as
 // "https://login.example.com/tenant", with a slash at the end or without, just
 // as it does. Give it a name with [provider.WithName], and with

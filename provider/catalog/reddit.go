@@ -7,6 +7,7 @@ import (
 
 // Reddit logs people in with Reddit:
 // https://github.com/reddit-archive/reddit/wiki/OAuth2
+//
 // Register a "web app". Reddit gives no email address.
 //
 // Tokens live for a day. To act for people who are away, add

@@ -10,6 +10,7 @@ import (
 
 // WeChat logs people in with WeChat, by a code that they scan from the page:
 // https://developers.weixin.qq.com/doc/oplatform/en/Website_App/WeChat_Login/Wechat_Login
+//
 // The ID is what WeChat calls AppID, of a website app on the Open Platform.
 //
 // Subject is the person's openid, which every answer has and which is another
