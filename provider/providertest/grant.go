@@ -131,6 +131,7 @@ func (s *Server) issue(g *grant, scopes []string, long bool) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(at)
+	s.client = g.client
 	s.access[at] = &access{grant: g, scopes: scopes, expires: s.now().Add(accessLife)}
 	if long {
 		g.current = secret("refresh")

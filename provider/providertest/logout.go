@@ -60,12 +60,17 @@ func (s *Server) BackchannelLogout(ctx context.Context, url, subject, sid string
 }
 
 // LogoutToken returns a signed logout token as [Server.BackchannelLogout] sends
-// it.
+// it. It is for the application that logged someone in last.
 func (s *Server) LogoutToken(subject, sid string) string {
-	now := s.now()
+	now, client := s.now(), ClientID
+	s.mu.Lock()
+	if s.client != "" {
+		client = s.client
+	}
+	s.mu.Unlock()
 	claims := map[string]any{
 		"iss":    s.URL,
-		"aud":    ClientID,
+		"aud":    client,
 		"iat":    now.Unix(),
 		"exp":    now.Add(2 * time.Minute).Unix(),
 		"jti":    secret("jti"),

@@ -77,6 +77,7 @@ type Server struct {
 	issuers  map[string]string // by host, as announced in metadata
 	temps    map[string]*temporary
 	nonces   map[string]time.Time
+	client   string // that logged someone in last
 
 	// What Run needs beside: faults answers a request in place of its endpoint,
 	// and while watching is true every request and every secret is noted.
