@@ -100,13 +100,16 @@ func (p *chain1) begin(ctx context.Context, client *http.Client, req provider.Re
 	if p.wrong != nil {
 		return provider.Redirect{}, &provider.Error{Op: "begin", Reason: "config", Err: p.wrong}
 	}
-	// OAuth 1.0a has no state of its own; the callback's URL carries ours.
-	back, err := addParams(req.CallbackURL, url.Values{"state": {req.State}})
-	if err != nil {
-		return provider.Redirect{}, err
+	back, err := url.Parse(req.CallbackURL)
+	if err != nil || back.Host == "" || req.State == "" {
+		return provider.Redirect{}, errors.New("it needs a state and a callback URL")
 	}
+	// OAuth 1.0a has no state of its own; the callback's URL carries ours.
+	q := back.Query()
+	q.Set("state", req.State)
+	back.RawQuery = q.Encode()
 	w := &wire{ctx: ctx, client: client, tokenURL: normal(p.config.Endpoint.RequestTokenURL)}
-	config := p.configFor(back, w.httpClient())
+	config := p.configFor(back.String(), w.httpClient())
 	token, secret, err := config.RequestToken()
 	if err != nil {
 		e := w.explain(&chainError{err})

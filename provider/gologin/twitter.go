@@ -48,11 +48,12 @@ func twitterIdentity(ctx context.Context, _ *http.Client) (provider.Identity, er
 		return provider.Identity{}, err
 	}
 	return provider.Identity{
-		Subject:   user.IDStr,
-		Name:      user.Name,
-		Username:  user.ScreenName,
-		AvatarURL: user.ProfileImageURLHttps,
-		Locale:    user.Lang,
-		Raw:       raw,
+		Subject:    user.IDStr,
+		Name:       user.Name,
+		Username:   user.ScreenName,
+		AvatarURL:  user.ProfileImageURLHttps,
+		ProfileURL: "https://x.com/" + user.ScreenName,
+		Locale:     user.Lang,
+		Raw:        raw,
 	}, nil
 }
