@@ -31,11 +31,7 @@ type table[K comparable, V any] struct {
 }
 
 func newTable[K comparable, V any](group func(*V) string) *table[K, V] {
-	t := &table[K, V]{group: group, seed: maphash.MakeSeed(), index: map[string]map[K]struct{}{}}
-	for i := range t.shards {
-		t.shards[i].rows = map[K]*V{}
-	}
-	return t
+	return &table[K, V]{group: group, seed: maphash.MakeSeed(), index: map[string]map[K]struct{}{}}
 }
 
 func (t *table[K, V]) get(k K) *V {
@@ -75,6 +71,9 @@ func (t *table[K, V]) set(k K, v *V) {
 	if v == nil {
 		delete(s.rows, k)
 	} else {
+		if s.rows == nil {
+			s.rows = map[K]*V{}
+		}
 		s.rows[k] = v
 	}
 	s.Unlock()

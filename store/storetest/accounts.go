@@ -15,7 +15,7 @@ func accountRules() []rule {
 	return []rule{
 		{"CreateUserStores", "CreateUser stores a user with a first account, and sets u.ID and a.UserID.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
-				u, a := signUp(ctx, t, s, "ann")
+				u, a := signUp(ctx, t, s, "cleo")
 				if u.ID == "" || a.UserID != u.ID {
 					t.Fatalf("got ID %q and UserID %q, want both the same and not empty", u.ID, a.UserID)
 				}

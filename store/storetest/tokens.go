@@ -176,7 +176,7 @@ func leaseRules() []rule {
 			}},
 		{"LeaseTokenAtOnce", "Of many who lease one token at once, one gets it and the others get ErrLeased.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
-				_, a := signUp(ctx, t, s, "ann")
+				_, a := signUp(ctx, t, s, "kim")
 				putToken(ctx, t, s, a.Key, "sealed")
 				oneOf(t, "LeaseToken", atOnce(20, func(int) error {
 					_, err := s.LeaseToken(ctx, a.Key, time.Minute)
@@ -187,7 +187,7 @@ func leaseRules() []rule {
 			func(ctx context.Context, t testing.TB, s store.Store) {
 				_, a := signUp(ctx, t, s, "ann")
 				putToken(ctx, t, s, a.Key, "sealed")
-				const d = 100 * time.Millisecond
+				const d = 50 * time.Millisecond
 				began := time.Now()
 				_, err := s.LeaseToken(ctx, a.Key, d)
 				must(t, "LeaseToken", err)

@@ -232,7 +232,7 @@ func emailRules() []rule {
 		{"UserByEmailAfterUpdate", "UserByEmail goes by the address as it is now.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
 				u := withEmail(ctx, t, s, "ann", "old@example.com", true)
-				u.Email = "New@example.com"
+				u.Email = "new@example.com"
 				must(t, "UpdateUser", s.UpdateUser(ctx, u))
 				find(ctx, t, s, "old@example.com", nil)
 				find(ctx, t, s, "new@example.com", u)
