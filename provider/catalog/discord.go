@@ -55,6 +55,9 @@ func discordProfile(ctx context.Context, c *http.Client, _ provider.Token) (prov
 	if err != nil {
 		return provider.Identity{}, err
 	}
+	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
+		return provider.Identity{}, fmt.Errorf("profile: %w: status %d", provider.ErrUnavailable, resp.StatusCode)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return provider.Identity{}, fmt.Errorf("profile: status %d", resp.StatusCode)
 	}

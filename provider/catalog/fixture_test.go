@@ -29,6 +29,7 @@ type variant struct {
 	Token    map[string]any // members that differ
 	Error    string         // provider.Error.Op, or several parted by "|"
 	Denied   bool
+	Down     bool // provider.ErrUnavailable is expected
 }
 
 // A fixture is testdata/<id>.
@@ -286,6 +287,9 @@ func checkFailure(t *testing.T, s script, err error, v variant) {
 	}
 	if v.Denied != errors.Is(err, provider.ErrDenied) {
 		t.Errorf("denied: got %v, want %v: %v", !v.Denied, v.Denied, err)
+	}
+	if v.Down != errors.Is(err, provider.ErrUnavailable) {
+		t.Errorf("unavailable: got %v, want %v: %v", !v.Down, v.Down, err)
 	}
 	for _, secret := range []string{clientSecret, s.Token.AccessToken, s.Token.RefreshToken, s.Callback["code"], stateValue} {
 		if secret != "" && strings.Contains(err.Error(), secret) {
