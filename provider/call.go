@@ -26,11 +26,7 @@ type preparedCall struct {
 func (c Call) prepare() (*preparedCall, error) {
 	p := &preparedCall{Call: c, contentType: c.ContentType}
 	var errs []error
-	report := func(field string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, err))
-		}
-	}
+	report := func(field string, err error) { errs = append(errs, inField(field, err)) }
 	var err error
 	p.url, err = parseTemplate(c.URL, inURL)
 	report("URL", err)

@@ -13,6 +13,14 @@ var (
 	errNoClientSecret = errors.New("client secret is empty: set it, for instance from an environment variable")
 )
 
+// inField says in which field a mistake is. It is nil if there is none.
+func inField(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}
+
 // checkInfo returns the mistakes in i.
 func checkInfo(i Info) error {
 	var errs []error
@@ -27,13 +35,11 @@ func checkInfo(i Info) error {
 	if strings.TrimSpace(i.Name) == "" || hasControl(i.Name) {
 		errs = append(errs, errors.New("Info.Name is empty or holds control characters"))
 	}
-	for name, s := range map[string]string{"Setup": i.Setup, "API": i.API} {
-		if s == "" {
-			continue
-		}
-		if err := checkURL(s); err != nil {
-			errs = append(errs, fmt.Errorf("Info.%s: %w", name, err))
-		}
+	if i.Setup != "" {
+		errs = append(errs, inField("Info.Setup", checkURL(i.Setup)))
+	}
+	if i.API != "" {
+		errs = append(errs, inField("Info.API", checkURL(i.API)))
 	}
 	if strings.Contains(i.API, "?") {
 		errs = append(errs, errors.New("Info.API: it must not hold a query"))
@@ -79,10 +85,7 @@ func checkURLField(field, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty", field)
 	}
-	if err := checkURL(s); err != nil {
-		return fmt.Errorf("%s: %w", field, err)
-	}
-	return nil
+	return inField(field, checkURL(s))
 }
 
 // checkParams refuses the protocol's own parameters.

@@ -34,9 +34,7 @@ func (d Dialect) prepare() (*preparedDialect, error) {
 	p := &preparedDialect{Dialect: d, code: d.Code}
 	var errs []error
 	report := func(field string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("Dialect.%s: %w", field, err))
-		}
+		errs = append(errs, inField("Dialect."+field, err))
 	}
 	var err error
 	if p.code == "" {

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -40,7 +39,7 @@ func (f Fields) compile(calls []string) (*mapper, error) {
 		}
 		p, err := parsePath(x.text, calls)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("Fields.%s: %w", x.name, err))
+			errs = append(errs, inField("Fields."+x.name, err))
 			continue
 		}
 		*x.to = p
@@ -52,7 +51,7 @@ func (f Fields) compile(calls []string) (*mapper, error) {
 	if f.EmailVerified != "" {
 		r, err := parseRule(f.EmailVerified, calls)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("Fields.EmailVerified: %w", err))
+			errs = append(errs, inField("Fields.EmailVerified", err))
 		}
 		m.verified = r
 	}

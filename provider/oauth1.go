@@ -70,11 +70,11 @@ func (d OAuth1) New(consumerKey, consumerSecret string, opts ...Option) Provider
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		errs = append(errs, fmt.Errorf("UserURL: %w", err))
+		errs = append(errs, inField("UserURL", err))
 	}
 	if d.Active != "" {
 		if p.active, err = parseCond(d.Active); err != nil {
-			errs = append(errs, fmt.Errorf("Active: %w", err))
+			errs = append(errs, inField("Active", err))
 		}
 	}
 	p.fields, err = d.Fields.compile(nil)

@@ -77,11 +77,7 @@ func (p *oauth2Provider) compile(client error, o options) error {
 		checkScopes(p.scopes, p.grant.sep()),
 		p.grant.checkParams(d.Params), p.grant.checkParams(o.params), p.grant.checkParams(d.ReauthParams),
 	}
-	add := func(field string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, err))
-		}
-	}
+	add := func(field string, err error) { errs = append(errs, inField(field, err)) }
 	if d.Exchange == nil {
 		errs = append(errs, checkURLField("Endpoint.TokenURL", d.Endpoint.TokenURL))
 	}
