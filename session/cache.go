@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/subtle"
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
@@ -50,7 +49,8 @@ type entry struct {
 	user    *store.User
 	seq     uint64        // of ended, before the store was asked
 	asked   time.Duration // elapsed time before the store was asked
-	until   int64         // milliseconds since 1970
+	until   int64         // milliseconds since 1970, as is seen
+	seen    int64         // of session, which need not be fetched from memory for it
 }
 
 func newCache(life time.Duration) *cache {
@@ -78,14 +78,14 @@ func (c *cache) get(t *token, now time.Time, elapsed time.Duration) *entry {
 			continue
 		}
 		e := bucket[i].entry.Load()
-		if e == nil || subtle.ConstantTimeCompare(e.token[:], t[:]) != 1 {
+		if e == nil || !equal(e.token[:], t[:]) {
 			continue
 		}
 		// A clock that was put back must not make it live longer.
 		if age := elapsed - e.asked; age < 0 || age >= c.life || now.UnixMilli() >= e.until {
 			return nil
 		}
-		if c.ended.since(e.seq, e.session.ID, e.session.UserID) {
+		if c.ended.seq.Load() != e.seq && c.ended.since(e.seq, e.session.ID, e.session.UserID) {
 			return nil
 		}
 		return e
@@ -115,7 +115,7 @@ func (s *shard) put(e *entry, gen uint64, life time.Duration, elapsed time.Durat
 	free := -1
 	for i := range bucket {
 		old := bucket[i].entry.Load()
-		if old != nil && old.token == e.token {
+		if old != nil && equal(old.token[:], e.token[:]) {
 			free = i
 			break
 		}
@@ -147,7 +147,7 @@ func (c *cache) drop(t *token) {
 	}
 	bucket := bucketOf(table, t)
 	for i := range bucket {
-		if e := bucket[i].entry.Load(); e != nil && *e.token.random() == *t.random() {
+		if e := bucket[i].entry.Load(); e != nil && equal(e.token.random()[:], t.random()[:]) {
 			bucket[i].entry.Store(nil)
 			bucket[i].tag.Store(0)
 		}

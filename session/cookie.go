@@ -12,15 +12,24 @@ import (
 func findCookie(r *http.Request, name string) (value string, n int) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
-			var pair string
-			pair, line = nextPair(line)
-			if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
+			if line[0] == ' ' || line[0] == '\t' {
+				line = line[1:]
+				continue
+			}
+			ours := len(line) > len(name) && line[len(name)] == '=' && line[:len(name)] == name
+			pair := line
+			if i := strings.IndexByte(line, ';'); i >= 0 {
+				pair, line = line[:i], line[i+1:]
+			} else {
+				line = ""
+			}
+			if !ours {
 				continue
 			}
 			if n++; n == 2 {
 				return value, n
 			}
-			value = pair[len(name)+1:]
+			value = strings.TrimRight(pair[len(name)+1:], " \t")
 		}
 	}
 	return value, n
@@ -30,10 +39,8 @@ func findCookie(r *http.Request, name string) (value string, n int) {
 // returns false.
 func eachCookie(r *http.Request, prefix string, f func(name, value string) bool) {
 	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line = nextPair(line)
-			if !strings.HasPrefix(pair, prefix) {
+		for pair := range strings.SplitSeq(line, ";") {
+			if pair = strings.Trim(pair, " \t"); !strings.HasPrefix(pair, prefix) {
 				continue
 			}
 			if name, value, ok := strings.Cut(pair, "="); ok && !f(name, value) {
@@ -41,20 +48,6 @@ func eachCookie(r *http.Request, prefix string, f func(name, value string) bool)
 			}
 		}
 	}
-}
-
-func nextPair(line string) (pair, rest string) {
-	pair = line
-	if i := strings.IndexByte(line, ';'); i >= 0 {
-		pair, rest = line[:i], line[i+1:]
-	}
-	for pair != "" && (pair[0] == ' ' || pair[0] == '\t') {
-		pair = pair[1:]
-	}
-	for pair != "" && (pair[len(pair)-1] == ' ' || pair[len(pair)-1] == '\t') {
-		pair = pair[:len(pair)-1]
-	}
-	return pair, rest
 }
 
 // setCookie sets a cookie in place of any of that name that the answer sets

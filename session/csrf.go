@@ -3,7 +3,6 @@ package session
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 )
 
 const csrfSize = 16
@@ -25,7 +24,7 @@ func (m *Manager) ValidCSRF(sessionID, route, token string) bool {
 		return false
 	}
 	for _, k := range m.keys {
-		if subtle.ConstantTimeCompare([]byte(k.csrfToken(sessionID, route)), []byte(token)) == 1 {
+		if equal([]byte(k.csrfToken(sessionID, route)), []byte(token)) {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"slices"
@@ -143,7 +142,7 @@ func (m *Manager) EndFlow(w http.ResponseWriter, r *http.Request, state string) 
 		return fail("tx_duplicate")
 	}
 	f, ok := m.openFlow(name, value, now)
-	if !ok || subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) != 1 || f.Began.After(now.Add(flowSkew)) {
+	if !ok || !equal([]byte(f.State), []byte(state)) || f.Began.After(now.Add(flowSkew)) {
 		return fail("tx_invalid")
 	}
 	if f.over(now) {

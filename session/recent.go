@@ -40,11 +40,8 @@ func (c *recent) add(e ending, elapsed time.Duration) {
 }
 
 // since reports whether the session or its user was ended after seq was read.
-// No lock is taken if nothing was.
+// If c.seq still is that, nothing was, and there is no need to ask.
 func (c *recent) since(seq uint64, sessionID, userID string) bool {
-	if c.seq.Load() == seq {
-		return false
-	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.after(seq, ending{session: sessionID}) || c.after(seq, ending{user: userID})

@@ -51,7 +51,7 @@ func (m *Manager) Resolve(r *http.Request) (Found, error) {
 			Session: e.session,
 			User:    e.user,
 			old:     e.old,
-			due:     now.Sub(e.session.SeenAt) >= touchEvery,
+			due:     now.UnixMilli()-e.seen >= touchEvery.Milliseconds(),
 		}, nil
 	}
 	i := m.signer(&t)
@@ -159,13 +159,15 @@ func (m *Manager) ask(ctx context.Context, t token, old bool, gen *uint64) (Foun
 		return Found{}, failed("find", err)
 	}
 	now := m.cfg.Now()
-	until := m.end(s)
 	// A store that compares IDs without regard to case would find another's.
 	if s.ID != id || !m.live(s, now) || u != nil && (u.ID != s.UserID || u.Disabled) {
 		return Found{}, ErrNone
 	}
 	if gen != nil {
-		e := &entry{token: t, old: old, session: s, user: u, seq: seq, asked: asked, until: until.UnixMilli()}
+		e := &entry{
+			token: t, old: old, session: s, user: u, seq: seq, asked: asked,
+			until: m.end(s).UnixMilli(), seen: s.SeenAt.UnixMilli(),
+		}
 		m.cache.at(&t).put(e, *gen, m.cache.life, m.elapsed(now))
 	}
 	return Found{Session: s, User: u, old: old, due: now.Sub(s.SeenAt) >= touchEvery}, nil

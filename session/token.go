@@ -88,7 +88,7 @@ func (m *Manager) signer(t *token) int {
 		if k.sessionKid != t[0] {
 			continue
 		}
-		if mark := k.markOf(t); subtle.ConstantTimeCompare(mark[:], t[1+randomSize:]) == 1 {
+		if mark := k.markOf(t); equal(mark[:], t[1+randomSize:]) {
 			return i
 		}
 	}
@@ -110,3 +110,6 @@ func (m *Manager) read(r *http.Request, t *token) (bool, error) {
 	}
 	return m.parseToken(value, t), nil
 }
+
+// equal compares what is secret, in a time that does not depend on it.
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -2,18 +2,10 @@ package session_test
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -280,196 +272,10 @@ func (w *world) wantNone(b *browser, m *session.Manager) {
 	}
 }
 
-// A browser keeps cookies, in the order in which it got them.
-type browser struct {
-	t       testing.TB
-	cookies []*http.Cookie
-	header  http.Header // of the last answer
-	got     map[string]*http.Cookie
-}
-
-func newBrowser(t testing.TB) *browser { return &browser{t: t} }
-
-func (b *browser) request(method string) *http.Request {
-	r := httptest.NewRequest(method, "https://app.example.com/", nil)
-	r.Header.Set("User-Agent", "Mozilla/5.0 (test)")
-	for _, c := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
-	}
-	return r
-}
-
-// do sends a request to f and keeps the cookies that it sets.
-func (b *browser) do(method string, f func(http.ResponseWriter, *http.Request) error) error {
-	b.t.Helper()
-	rec := httptest.NewRecorder()
-	err := f(rec, b.request(method))
-	b.keep(rec.Header())
-	return err
-}
-
-func (b *browser) keep(h http.Header) {
-	b.t.Helper()
-	b.header, b.got = h, map[string]*http.Cookie{}
-	for _, line := range h["Set-Cookie"] {
-		c, err := http.ParseSetCookie(line)
-		if err != nil {
-			b.t.Fatalf("the browser cannot read %q: %v", line, err)
-		}
-		if b.got[c.Name] != nil {
-			b.t.Errorf("the answer sets %s twice", c.Name)
-		}
-		b.got[c.Name] = c
-		b.forget(c.Name)
-		if c.MaxAge >= 0 {
-			b.cookies = append(b.cookies, c)
-		}
-	}
-}
-
-func (b *browser) forget(name string) {
-	b.cookies = slices.DeleteFunc(b.cookies, func(c *http.Cookie) bool { return c.Name == name })
-}
-
-func (b *browser) value(name string) string {
-	for _, c := range b.cookies {
-		if c.Name == name {
-			return c.Value
-		}
-	}
-	return ""
-}
-
-func (b *browser) set(name, value string) {
-	b.forget(name)
-	b.cookies = append(b.cookies, &http.Cookie{Name: name, Value: value})
-}
-
-func (b *browser) names(prefix string) []string {
-	var names []string
-	for _, c := range b.cookies {
-		if strings.HasPrefix(c.Name, prefix) {
-			names = append(names, c.Name)
-		}
-	}
-	return names
-}
-
-func (b *browser) clone() *browser {
-	return &browser{t: b.t, cookies: slices.Clone(b.cookies)}
-}
-
-// A schedule derives keys as the library should, by HMAC alone.
-type schedule struct {
-	prk      []byte
-	audience string
-}
-
-func newSchedule(secret, audience string) schedule {
-	return schedule{hmacSum([]byte("gatepass v1"), []byte(secret)), audience}
-}
-
-func hmacSum(key []byte, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		h.Write(p)
-	}
-	return h.Sum(nil)
-}
-
-// key is HKDF-Expand (RFC 5869) of at most one block.
-func (s schedule) key(label string, n int) []byte {
-	return hmacSum(s.prk, []byte("gatepass v1\x00"+label+"\x00"+s.audience), []byte{1})[:n]
-}
-
-// token marks random bytes, as only someone with the secret can.
-func (s schedule) token(random []byte) string {
-	kid := s.key("session kid", 1)
-	mark := sha256.Sum256(slices.Concat(s.key("session mark", 22), kid, random))
-	return b64.EncodeToString(slices.Concat(kid, random, mark[:15]))
-}
-
-func sessionID(random []byte) string {
-	sum := sha256.Sum256(slices.Concat([]byte("gatepass session id v1\x00"), random))
-	return b64.EncodeToString(sum[:])
-}
-
-func (s schedule) gcm(label string, day uint16) cipher.AEAD {
-	block, err := aes.NewCipher(s.key(label+string([]byte{byte(day >> 8), byte(day)}), 32))
-	if err != nil {
-		panic(err)
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
-	}
-	return gcm
-}
-
-func (s schedule) seal(label string, day uint16, nonce, aad, plain []byte) string {
-	head := []byte{1, s.key("flow kid", 1)[0], byte(day >> 8), byte(day)}
-	return b64.EncodeToString(slices.Concat(head, nonce, s.gcm(label, day).Seal(nil, nonce, plain, aad)))
-}
-
-func dayOf(t time.Time) uint16 { return uint16(t.Unix() / 86400) }
-
-func flowName(state string) string {
-	sum := sha256.Sum256([]byte("gatepass flow name v1\x00" + state))
-	return "__Host-session-flow-" + b64.EncodeToString(sum[:6])
-}
-
-func flowAAD(state string) []byte {
-	return []byte("gatepass flow v1\x00" + flowName(state) + "\x00" + audience)
-}
-
-// begin begins a flow in b.
-func (b *browser) begin(m *session.Manager, f session.Flow) error {
-	b.t.Helper()
-	return b.do("POST", func(w http.ResponseWriter, r *http.Request) error { return m.BeginFlow(w, r, f) })
-}
-
-func (b *browser) callback(m *session.Manager, state string) (f session.Flow, err error) {
-	b.t.Helper()
-	err = b.do("GET", func(w http.ResponseWriter, r *http.Request) error {
-		f, err = m.EndFlow(w, r, state)
-		return err
-	})
-	return f, err
-}
-
-func (b *browser) keepPost(m *session.Manager, params url.Values) error {
-	b.t.Helper()
-	return b.do("POST", func(w http.ResponseWriter, r *http.Request) error { return m.KeepPost(w, r, params) })
-}
-
-func (b *browser) takePost(m *session.Manager, state string) (params url.Values, err error) {
-	b.t.Helper()
-	err = b.do("GET", func(w http.ResponseWriter, r *http.Request) error {
-		params, err = m.TakePost(w, r, state)
-		return err
-	})
-	return params, err
-}
-
 func wantReason(t testing.TB, err error, reason string) {
 	t.Helper()
 	var e *session.Error
 	if !errors.As(err, &e) || e.Reason != reason {
 		t.Fatalf("got error %v, want reason %s", err, reason)
 	}
-}
-
-func (b *browser) doKeepAfterTake(m *session.Manager, state string) error {
-	b.t.Helper()
-	return b.do("GET", func(w http.ResponseWriter, r *http.Request) error {
-		params, err := m.TakePost(w, r, state)
-		if err != nil {
-			return err
-		}
-		return m.KeepPost(w, r, params)
-	})
-}
-
-func binaryTime(t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli()))
 }
