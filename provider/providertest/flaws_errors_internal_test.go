@@ -68,6 +68,13 @@ func failureFlaws() []flaw {
 			})
 		},
 	}, {
+		name: "state in the error", breaks: []string{"ErrorsHoldNoSecrets"},
+		bend: func(_ *Server, b *bent) {
+			failing(b, func(cb provider.Callback, err error) error {
+				return &provider.Error{Provider: "test-oauth2", Op: "exchange", Err: fmt.Errorf("login %s: %w", cb.Param("state"), err)}
+			})
+		},
+	}, {
 		name: "verifier in the error", breaks: []string{"ErrorsHoldNoSecrets"},
 		bend: func(_ *Server, b *bent) {
 			failing(b, func(cb provider.Callback, err error) error {

@@ -47,7 +47,7 @@ func people() []map[string]any {
 		"address":            map[string]any{"country": "Nigeria", "locality": "Lagos"},
 	}, {
 		"sub":                "100200302",
-		"name":               "Michiko Hara (address not verified)",
+		"name":               "Michiko Hara",
 		"given_name":         "Michiko",
 		"family_name":        "Hara",
 		"preferred_username": "michiko",

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gatepass/gatepass/provider"
 )
@@ -56,7 +55,7 @@ func (r *recorder) Failed() bool {
 }
 
 // try runs a rule and returns how it ended.
-func try(t *testing.T, r rule, keys *keyring, patience time.Duration, maker func(srv *Server) provider.Provider) *recorder {
+func try(t *testing.T, r rule, keys *keyring, e effort, maker func(srv *Server) provider.Provider) *recorder {
 	t.Helper()
 	rec := &recorder{TB: t}
 	done := make(chan struct{})
@@ -68,7 +67,7 @@ func try(t *testing.T, r rule, keys *keyring, patience time.Duration, maker func
 			}
 		}()
 		srv := newWatched(rec, keys)
-		r.run(rec, srv, patience, func() provider.Provider { return maker(srv) })
+		r.run(rec, srv, e, func() provider.Provider { return maker(srv) })
 	}()
 	<-done
 	return rec

@@ -103,7 +103,7 @@ func loginRules() []rule {
 		"ManyAtOnce",
 		"A Provider is safe for concurrent use: people who log in at once each become themselves, with their own token.",
 		func(c *trial) {
-			const people = 50
+			people := c.crowd
 			want := make([]string, people)
 			for i := range want {
 				// Who each of them is when nobody else is about.

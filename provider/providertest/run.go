@@ -21,7 +21,7 @@ func Run(t *testing.T, newProvider func(t *testing.T, srv *Server) provider.Prov
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			srv := newWatched(t, keys)
-			r.run(t, srv, patience, func() provider.Provider { return newProvider(t, srv) })
+			r.run(t, srv, usual(), func() provider.Provider { return newProvider(t, srv) })
 		})
 	}
 }
@@ -43,17 +43,22 @@ func rules() []rule {
 	return append(all, furtherRules()...)
 }
 
-// patience is how long a Provider may take to notice that nobody waits for it.
-const patience = 5 * time.Second
+// effort is how much a test does.
+type effort struct {
+	patience time.Duration // how long a Provider may take to notice that nobody waits for it
+	crowd    int           // how many people log in at once
+}
 
-func (r rule) run(t testing.TB, srv *Server, patience time.Duration, make func() provider.Provider) {
+func usual() effort { return effort{patience: 5 * time.Second, crowd: 50} }
+
+func (r rule) run(t testing.TB, srv *Server, e effort, make func() provider.Provider) {
 	t.Helper()
 	defer func() {
 		if t.Failed() {
 			t.Logf("the rule: %s", r.says)
 		}
 	}()
-	r.test(&trial{TB: t, srv: srv, patience: patience, make: make, p: make()})
+	r.test(&trial{TB: t, srv: srv, effort: e, make: make, p: make()})
 }
 
 // newWatched starts a Server that notes what passes through it.

@@ -49,7 +49,7 @@ const choosePage = `<h1>Who do you want to be?</h1>
 <form method="post" action="/choose">
 <input type="hidden" name="ask" value="{{.ID}}">
 <h2>Someone who is here already</h2>
-{{range $i, $p := .People}}<button name="person" value="{{$i}}">{{$p.name}}<span>{{$p.email}}</span></button>
+{{range $i, $p := .People}}<button name="person" value="{{$i}}">{{$p.name}}<span>{{$p.email}}{{if not $p.email_verified}}, not verified{{end}}</span></button>
 {{end}}</form>
 <form method="post" action="/choose">
 <input type="hidden" name="ask" value="{{.ID}}">

@@ -82,10 +82,16 @@ func (g *grant) fits(r *request, client string) string {
 		return "code_verifier without a code_challenge"
 	case g.challenge != "" && verifier == "":
 		return "code_verifier is missing"
-	case g.challenge != "" && (len(verifier) < 43 || len(verifier) > 128 || challenge(verifier) != g.challenge):
+	case g.challenge != "" && (!wellFormed(verifier) || challenge(verifier) != g.challenge):
 		return "code_verifier is wrong"
 	}
 	return ""
+}
+
+// wellFormed reports whether a verifier is as RFC 7636 section 4.1 wants it.
+func wellFormed(verifier string) bool {
+	const unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+	return len(verifier) >= 43 && len(verifier) <= 128 && strings.Trim(verifier, unreserved) == ""
 }
 
 // renew trades a refresh token for new tokens.

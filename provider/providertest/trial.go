@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatepass/gatepass/provider"
 )
@@ -18,10 +17,10 @@ import (
 // A trial is one test of one rule.
 type trial struct {
 	testing.TB
-	srv      *Server
-	patience time.Duration
-	make     func() provider.Provider // makes another one like p
-	p        provider.Provider
+	effort
+	srv  *Server
+	make func() provider.Provider // makes another one like p
+	p    provider.Provider
 }
 
 // person is someone with that number. Numbers of people who are not the same
