@@ -28,7 +28,10 @@ type dialect struct {
 
 	references string // ends a foreign key
 	options    string // ends a CREATE TABLE
-	lock       string // makes migrations of several processes wait for each other
+
+	// Make migrations of several processes wait for each other. Where unlock is
+	// empty, the lock ends with the transaction.
+	lock, unlock string
 }
 
 func dialectOf(name string) (dialect, error) {
@@ -69,6 +72,8 @@ func dialectOf(name string) (dialect, error) {
 		d.id, d.userID, d.long, d.blob, d.boolean = "varbinary(255)", "varchar(191)", "longtext", "longblob", "boolean"
 		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
 		d.emailKey, d.emailFold = "email_key", "lower(left(?, 320))"
+		d.lock = "SELECT GET_LOCK(left(concat('gatepass ', database()), 64), 60)"
+		d.unlock = "SELECT RELEASE_LOCK(left(concat('gatepass ', database()), 64))"
 		d.options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 	default:
 		return d, fmt.Errorf("gormstore: want a database of kind sqlite, postgres or mysql, got %q", name)

@@ -72,11 +72,19 @@ func (s *Store) Migrate(ctx context.Context) error {
 	// where the database cannot lock that out. The next look finds it.
 	var err error
 	for range 3 {
-		err = s.transact(ctx, func(tx *Store) error {
+		err = s.transact(ctx, func(tx *Store) (err error) {
 			if tx.sh.lock != "" {
 				if _, err := tx.exec(ctx, tx.sh.lock); err != nil {
 					return err
 				}
+			}
+			if tx.sh.unlock != "" {
+				defer func() {
+					// The pool keeps the connection, and the connection the lock.
+					if _, failed := tx.exec(context.WithoutCancel(ctx), tx.sh.unlock); err == nil {
+						err = failed
+					}
+				}()
 			}
 			return tx.migrate(ctx)
 		})
