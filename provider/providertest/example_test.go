@@ -9,9 +9,20 @@ import (
 	"testing"
 
 	"github.com/gatepass/gatepass/middleware"
+	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/provider/providertest"
 	"github.com/gatepass/gatepass/store/memstore"
 )
+
+// In a real test package the function is called TestContract.
+func ExampleRun() {
+	testContract := func(t *testing.T) {
+		providertest.Run(t, func(t *testing.T, srv *providertest.Server) provider.Provider {
+			return byHand{service: srv.URL}
+		})
+	}
+	_ = testContract
+}
 
 // A test logs Ada in to an app, with a client that does what a browser does.
 func ExampleNewServer() {

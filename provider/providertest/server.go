@@ -46,7 +46,8 @@ type Server struct {
 	// Deny makes the next person say no, and each one after, while it is set.
 	Deny bool
 
-	// Intercept, if not nil, sees every request first and returns true if it
+	// Intercept, if not nil, sees every request that [Server.Hold] and
+	// [Server.Fail] let through, before the Server does, and returns true if it
 	// has answered it. A request made through [Server.Transport] has the Host
 	// that it was made for. It must be safe for concurrent use.
 	Intercept func(w http.ResponseWriter, r *http.Request) bool
