@@ -117,11 +117,10 @@ func named(id string, err error) error {
 }
 
 // short returns a service's error code if it may stand in a log, and else
-// nothing: what is longer, or not one word, may be anything.
+// nothing. A service that makes one up could put there what it was sent; codes
+// and tokens have capitals or digits, and the words of RFC 6749 have neither.
 func short(code string) string {
-	strange := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
-	}
+	strange := func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' && r != '-' && r != '.' }
 	if len(code) > 64 || strings.ContainsFunc(code, strange) {
 		return ""
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	login1 "github.com/dghubble/gologin/v2/oauth1"
 	"github.com/dghubble/oauth1"
@@ -138,14 +139,14 @@ func TestServiceThatFailsOAuth1(t *testing.T) {
 		answer     func(w http.ResponseWriter)
 		op, reason string
 	}{
-		{"request token 401", "/oauth1/request_token", func(w http.ResponseWriter) { http.Error(w, canary, 401) }, "begin", "exchange_failed"},
+		{"request token 401", "/oauth1/request_token", func(w http.ResponseWriter) { http.Error(w, canary, http.StatusUnauthorized) }, "begin", "exchange_failed"},
 		{"request token unconfirmed", "/oauth1/request_token", func(w http.ResponseWriter) {
 			w.Write([]byte("oauth_token=" + canary + "&oauth_token_secret=s"))
 		}, "begin", "token_invalid"},
-		{"access token 401", "/oauth1/access_token", func(w http.ResponseWriter) { http.Error(w, canary, 401) }, "exchange", "exchange_failed"},
-		{"access token 500", "/oauth1/access_token", func(w http.ResponseWriter) { http.Error(w, canary, 500) }, "exchange", "provider_unavailable"},
+		{"access token 401", "/oauth1/access_token", func(w http.ResponseWriter) { http.Error(w, canary, http.StatusUnauthorized) }, "exchange", "exchange_failed"},
+		{"access token 500", "/oauth1/access_token", func(w http.ResponseWriter) { http.Error(w, canary, http.StatusInternalServerError) }, "exchange", "provider_unavailable"},
 		{"access token is no form", "/oauth1/access_token", func(w http.ResponseWriter) { w.Write([]byte(canary)) }, "exchange", "token_invalid"},
-		{"profile 401", "/oauth1/user", func(w http.ResponseWriter) { http.Error(w, canary, 401) }, "profile", "profile_http"},
+		{"profile 401", "/oauth1/user", func(w http.ResponseWriter) { http.Error(w, canary, http.StatusUnauthorized) }, "profile", "profile_http"},
 		{"profile is no JSON", "/oauth1/user", func(w http.ResponseWriter) { w.Write([]byte("<" + canary)) }, "profile", "profile_invalid"},
 		{"profile without ID", "/oauth1/user", func(w http.ResponseWriter) { w.Write([]byte("{}")) }, "profile", "profile_id"},
 	} {
@@ -232,6 +233,26 @@ func TestChainThatGoesItsOwnWayOAuth1(t *testing.T) {
 	p := d.New()
 	_, _, err := p.Complete(t.Context(), begin(t, srv, p, "state-1").callback(t))
 	wantError(t, err, "exchange", "config")
+}
+
+func TestSlowAPIOAuth1(t *testing.T) {
+	srv := providertest.NewServer(t)
+	p := barn(srv).New(provider.WithHTTPClient(&http.Client{Timeout: 100 * time.Millisecond}))
+	_, tok, err := p.Complete(t.Context(), begin(t, srv, p, "state-1").callback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, release := srv.Hold("userinfo")
+	defer release()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "/oauth1/user", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.Client(t.Context(), p, tok).Do(req); err == nil || ctx.Err() != nil {
+		t.Errorf("got %v: the client has no time limit of its own", err)
+	}
 }
 
 func TestMistakesOAuth1(t *testing.T) {

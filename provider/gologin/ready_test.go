@@ -4,7 +4,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -250,5 +252,38 @@ func TestBitbucketAddresses(t *testing.T) {
 		if err != nil || id.Email != "" || id.EmailVerified {
 			t.Errorf("%s: got %+v, %v", name, id, err)
 		}
+	}
+}
+
+// told is a person as each service describes them, by host and path.
+func told(p map[string]any) map[string]map[string]any {
+	return map[string]map[string]any{
+		"graph.facebook.com/v2.9/me":        {"id": p["sub"], "name": p["name"], "email": p["email"]},
+		"bitbucket.org/api/2.0/user":        {"username": p["preferred_username"], "display_name": p["name"]},
+		"api.bitbucket.org/2.0/user":        {"username": p["preferred_username"], "uuid": p["sub"], "account_status": "active"},
+		"api.bitbucket.org/2.0/user/emails": {"values": []any{map[string]any{"email": p["email"], "is_primary": true, "is_confirmed": p["email_verified"]}}},
+		"api.twitter.com/1.1/account/verify_credentials.json": {
+			"id": json.Number(fmt.Sprint(p["sub"])), "id_str": p["sub"], "name": p["name"], "screen_name": p["preferred_username"],
+		},
+		"api.tumblr.com/v2/user/info": {"response": map[string]any{"user": map[string]any{
+			"name":  p["preferred_username"],
+			"blogs": []any{map[string]any{"uuid": p["sub"], "name": p["preferred_username"], "primary": true}},
+		}}},
+	}
+}
+
+func TestContractOfReadyMade(t *testing.T) {
+	for name, s := range services {
+		t.Run(name, func(t *testing.T) {
+			providertest.Run(t, func(t *testing.T, srv *providertest.Server) provider.Provider {
+				srv.Alter = func(a *providertest.Answer) {
+					body, ok := told(a.Person)[a.Request.Host+a.Request.URL.Path]
+					if ok && a.Person != nil && a.Status == http.StatusOK {
+						a.Body = body
+					}
+				}
+				return s.make(providertest.ClientID, providertest.ClientSecret, through(srv))
+			})
+		})
 	}
 }
