@@ -47,7 +47,7 @@ type flight[T any] struct {
 func (c *cached[T]) get(ctx context.Context) (value T, turn int, err error) {
 	c.mu.Lock()
 	now := c.now()
-	age := max(0, now.Sub(c.loadedAt)) // a clock that was put back makes nothing older
+	age := now.Sub(c.loadedAt) // negative if the clock was put back, which makes nothing older
 	usable := c.turn > 0 && age < c.keep
 	value, turn = c.value, c.turn
 	if usable && (age < c.fresh || c.flight != nil || c.resting(now)) {

@@ -190,6 +190,18 @@ func TestAlgorithmsAreNotWidenedByMetadata(t *testing.T) {
 	op.mustLogin(t, op.provider())
 }
 
+// What comes with an error status is not metadata, even if it looks like it.
+func TestDiscoveryStatus(t *testing.T) {
+	for _, status := range []int{201, 204, 400, 401, 404, 429, 500} {
+		op := newOP()
+		op.intercept[wellKnown] = func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			writeJSON(w, op.meta())
+		}
+		wantReason(t, op.beginErr(t, op.provider()), "discovery_unavailable")
+	}
+}
+
 func TestDiscoveryOversized(t *testing.T) {
 	op := newOP()
 	op.metadata = set("x", strings.Repeat("x", 5<<20))

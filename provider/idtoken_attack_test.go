@@ -89,6 +89,8 @@ func TestIDTokenAttacks(t *testing.T) {
 		{"exp_fraction_of_1970", func(op *hostileOP) { op.claims = set("exp", 1.5) }, "id_token_exp", 1},
 		{"exp_true", func(op *hostileOP) { op.claims = set("exp", true) }, "id_token_exp", 1},
 		{"auth_time_string", func(op *hostileOP) { op.claims = set("auth_time", "yesterday") }, "auth_time", 1},
+		{"auth_time_negative", func(op *hostileOP) { op.claims = set("auth_time", -1) }, "auth_time", 1},
+		{"auth_time_huge", func(op *hostileOP) { op.claims = set("auth_time", 1e300) }, "auth_time", 1},
 		{"sid_number", func(op *hostileOP) { op.claims = set("sid", 7) }, "id_token_malformed", 1},
 
 		{"nonce_of_another_login", func(op *hostileOP) { op.claims = set("nonce", "n-0S6_WzA2Mj") }, "nonce_mismatch", 1},

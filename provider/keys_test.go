@@ -81,6 +81,18 @@ func TestUnknownKeyIDFlood(t *testing.T) {
 	op.mustLogin(t, p)
 }
 
+// A signature that does not fit its key is no reason to ask for keys: anyone can
+// write a key ID that exists.
+func TestForgeryWithKnownKeyID(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.rawToken = resign("RS256", otherRSA(), nil)
+	_, _, err := op.login(t, p)
+	wantReason(t, err, "id_token_sig")
+	op.wantKeyRequests(t, 1)
+}
+
 // A flood at first use is one request, not two.
 func TestUnknownKeyIDAtFirstUse(t *testing.T) {
 	op := newOP()
@@ -106,8 +118,11 @@ func TestRemovedKey(t *testing.T) {
 // Cached keys outlive an outage of a day, and no longer.
 func TestKeysUnavailable(t *testing.T) {
 	tests := map[string]http.HandlerFunc{
-		"status_500":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
-		"status_404":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) },
+		"status_500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"status_404": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			writeJSON(w, map[string]any{"keys": []any{jwkOf(rsaKey(), "k1")}})
+		},
 		"no_connection":  func(http.ResponseWriter, *http.Request) { panic("connection refused") },
 		"html":           func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"no_keys_member": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"error":"busy"}`) },
@@ -152,6 +167,32 @@ func TestRotationDuringOutage(t *testing.T) {
 		wantReason(t, err, "jwks_unavailable")
 	}
 	op.wantKeyRequests(t, 2)
+}
+
+// Keys that are due and cannot be had are not asked for twice by one login.
+func TestRotationWhileKeysAreDue(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.key, op.kid = otherRSA(), "k2"
+	op.intercept["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+	op.clock.add(time.Hour)
+	_, _, err := op.login(t, p)
+	wantReason(t, err, "jwks_unavailable")
+	op.wantKeyRequests(t, 2)
+}
+
+// After the clock was put back, a new key is still asked for.
+func TestRotationAfterClockPutBack(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	op.mustLogin(t, p)
+	op.key, op.kid = otherRSA(), "k2"
+	op.mustLogin(t, p)
+	op.clock.add(-time.Hour)
+	op.key, op.kid = rsaKey(), "k3"
+	op.mustLogin(t, p)
+	op.wantKeyRequests(t, 3)
 }
 
 // A hung service holds up one login; the next are told at once.
