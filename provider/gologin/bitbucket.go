@@ -64,7 +64,7 @@ func bitbucketIdentity(ctx context.Context, c *http.Client) (provider.Identity, 
 		return provider.Identity{}, errors.New("two answers about different people")
 	}
 	if user.Status != "active" {
-		return provider.Identity{}, fmt.Errorf("account is not active: %w", provider.ErrDenied)
+		return provider.Identity{}, &provider.Error{Op: "profile", Reason: "inactive", Err: fmt.Errorf("account is not active: %w", provider.ErrDenied)}
 	}
 	id := provider.Identity{
 		Subject:    user.UUID,

@@ -42,10 +42,10 @@ func secure(field, value string) error {
 	return nil
 }
 
-// origin returns the scheme and host of an URL.
+// origin returns the scheme and host of an URL, or "".
 func origin(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil {
+	if err != nil || u.Host == "" {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host

@@ -37,13 +37,14 @@ type OAuth1 struct {
 	// Identity says who the person is, by what the chain put into ctx:
 	// [github.com/dghubble/gologin/v2/twitter.UserFromContext] and its like.
 	// The client calls the service in the person's name, for what the chain did
-	// not read, as [provider.Client] does.
+	// not read, as [provider.Client] does. Subject is the service's permanent ID,
+	// never a name; Provider and Issuer are filled in.
 	Identity func(ctx context.Context, c *http.Client) (provider.Identity, error)
 }
 
 // New is like [OAuth2.New].
 func (d OAuth1) New(opts ...provider.Option) provider.Provider {
-	p := &chain1{def: d}
+	p := &oauth1Chain{def: d}
 	if d.Config != nil {
 		p.config = *d.Config
 	}
@@ -62,41 +63,41 @@ func (d OAuth1) New(opts ...provider.Option) provider.Provider {
 	return p
 }
 
-// chain1 is a [provider.Custom] whose functions lead through a chain.
-type chain1 struct {
+// oauth1Chain is a [provider.Custom] whose functions lead through a chain.
+type oauth1Chain struct {
 	provider.Provider
 	def    OAuth1
 	config oauth1.Config
 	wrong  error
 }
 
-var _ provider.Checker = (*chain1)(nil)
+var _ provider.Checker = (*oauth1Chain)(nil)
 
 // Check implements [provider.Checker].
-func (p *chain1) Check() error { return errors.Join(p.wrong, provider.Check(p.Provider)) }
+func (p *oauth1Chain) Check() error { return errors.Join(p.wrong, provider.Check(p.Provider)) }
 
 // Unwrap returns the [provider.Custom], which makes clients.
-func (p *chain1) Unwrap() provider.Provider { return p.Provider }
+func (p *oauth1Chain) Unwrap() provider.Provider { return p.Provider }
 
-func (p *chain1) Begin(ctx context.Context, req provider.Request) (provider.Redirect, error) {
+func (p *oauth1Chain) Begin(ctx context.Context, req provider.Request) (provider.Redirect, error) {
 	to, err := p.Provider.Begin(ctx, req)
 	return to, named(p.Info().ID, err)
 }
 
-func (p *chain1) Complete(ctx context.Context, cb provider.Callback) (provider.Identity, provider.Token, error) {
+func (p *oauth1Chain) Complete(ctx context.Context, cb provider.Callback) (provider.Identity, provider.Token, error) {
 	id, tok, err := p.Provider.Complete(ctx, cb)
 	return id, tok, named(p.Info().ID, err)
 }
 
 // configFor returns a copy of the chain's Config for one login.
-func (p *chain1) configFor(callbackURL string, client *http.Client) *oauth1.Config {
+func (p *oauth1Chain) configFor(callbackURL string, client *http.Client) *oauth1.Config {
 	config := p.config
 	config.CallbackURL = callbackURL
 	config.HTTPClient = client
 	return &config
 }
 
-func (p *chain1) begin(ctx context.Context, client *http.Client, req provider.Request) (provider.Redirect, error) {
+func (p *oauth1Chain) begin(ctx context.Context, client *http.Client, req provider.Request) (provider.Redirect, error) {
 	if p.wrong != nil {
 		return provider.Redirect{}, &provider.Error{Op: "begin", Reason: "config", Err: p.wrong}
 	}
@@ -128,7 +129,7 @@ func (p *chain1) begin(ctx context.Context, client *http.Client, req provider.Re
 	return provider.Redirect{URL: page, Memo: memo}, nil
 }
 
-func (p *chain1) complete(ctx context.Context, client *http.Client, cb provider.Callback) (provider.Identity, provider.Token, error) {
+func (p *oauth1Chain) complete(ctx context.Context, client *http.Client, cb provider.Callback) (provider.Identity, provider.Token, error) {
 	fail := func(err error) (provider.Identity, provider.Token, error) {
 		return provider.Identity{}, provider.Token{}, err
 	}
@@ -163,7 +164,7 @@ func (p *chain1) complete(ctx context.Context, client *http.Client, cb provider.
 // bound returns the request token with which this very login began, and its
 // secret. gologin takes the token from the callback as it comes, so that anyone
 // could finish another person's login (the session fixation of OAuth 1.0).
-func (p *chain1) bound(cb provider.Callback) (token, secret string, err error) {
+func (p *oauth1Chain) bound(cb provider.Callback) (token, secret string, err error) {
 	memo, err := url.ParseQuery(cb.Memo())
 	token, secret = memo.Get("t"), memo.Get("s")
 	switch came := cb.Param("oauth_token"); {
@@ -185,7 +186,7 @@ func (p *chain1) bound(cb provider.Callback) (token, secret string, err error) {
 // client signs what [provider.Client] lets through: its rules on hosts, redirects
 // and size are those of a Custom that sends bearer tokens, with a transport that
 // puts the signature where the token would stand.
-func (p *chain1) client(ctx context.Context, client *http.Client, tok provider.Token) *http.Client {
+func (p *oauth1Chain) client(ctx context.Context, client *http.Client, tok provider.Token) *http.Client {
 	below := context.WithValue(ctx, oauth1.HTTPClient, &http.Client{Transport: client.Transport})
 	signed := p.configFor("", nil).Client(below, oauth1.NewToken(tok.AccessToken, tok.Secret))
 	signed.Timeout = client.Timeout
@@ -193,7 +194,7 @@ func (p *chain1) client(ctx context.Context, client *http.Client, tok provider.T
 	return provider.Client(ctx, rules, tok)
 }
 
-func (p *chain1) mistakes() error {
+func (p *oauth1Chain) mistakes() error {
 	var errs []error
 	if p.def.Config != nil {
 		errs = append(errs,

@@ -40,7 +40,8 @@ type OAuth2 struct {
 	// Identity says who the person is, by what the chain put into ctx:
 	// [github.com/dghubble/gologin/v2/facebook.UserFromContext] and its like.
 	// The client calls the service in the person's name, for what the chain did
-	// not read, as [provider.Client] does.
+	// not read, as [provider.Client] does. Subject is the service's permanent ID,
+	// never a name; Provider and Issuer are filled in.
 	Identity func(ctx context.Context, c *http.Client) (provider.Identity, error)
 
 	// ReauthParams ask the service to prove the person again. If empty,
@@ -74,43 +75,42 @@ func (d OAuth2) New(opts ...provider.Option) provider.Provider {
 	if d.Config != nil {
 		service.Scopes = slices.Clone(d.Config.Scopes)
 	}
-	p := &chain2{wrong: common(d.Callback != nil, d.Identity != nil, d.Config != nil)}
+	p := &oauth2Chain{wrong: common(d.Callback != nil, d.Identity != nil, d.Config != nil)}
 	p.plain = service.New(config.ClientID, config.ClientSecret, opts...)
-	id := p.plain.Info().ID
 	service.Exchange = func(ctx context.Context, c *http.Client, form url.Values) (provider.Token, error) {
-		tok, err := d.exchange(ctx, c, &oauth2.Config{
+		return d.exchange(ctx, c, &oauth2.Config{
 			ClientID:     config.ClientID,
 			ClientSecret: config.ClientSecret,
 			Endpoint:     config.Endpoint,
 			RedirectURL:  form.Get("redirect_uri"),
 			Scopes:       slices.Clone(service.Scopes),
 		}, form.Get("code_verifier"))
-		return tok, named(id, err)
 	}
 	p.Provider = service.New(config.ClientID, config.ClientSecret, opts...)
 	return p
 }
 
-// chain2 is the engine for OAuth 2.0, with a chain in place of its exchange.
-type chain2 struct {
+// oauth2Chain is the engine for OAuth 2.0, with a chain in place of its exchange.
+type oauth2Chain struct {
 	provider.Provider
 	plain provider.Provider // without the chain, for what a chain has no part in
 	wrong error
 }
 
-var _ provider.Checker = (*chain2)(nil)
+var _ provider.Checker = (*oauth2Chain)(nil)
 
 // Check implements [provider.Checker].
-func (p *chain2) Check() error { return errors.Join(p.wrong, provider.Check(p.plain)) }
+func (p *oauth2Chain) Check() error { return errors.Join(p.wrong, provider.Check(p.plain)) }
 
 // Unwrap returns the Provider that refreshes tokens and makes clients.
-func (p *chain2) Unwrap() provider.Provider { return p.plain }
+func (p *oauth2Chain) Unwrap() provider.Provider { return p.plain }
 
-func (p *chain2) Complete(ctx context.Context, cb provider.Callback) (provider.Identity, provider.Token, error) {
+func (p *oauth2Chain) Complete(ctx context.Context, cb provider.Callback) (provider.Identity, provider.Token, error) {
 	if p.wrong != nil {
 		return provider.Identity{}, provider.Token{}, &provider.Error{Provider: p.Info().ID, Op: "exchange", Reason: "config", Err: p.wrong}
 	}
-	return p.Provider.Complete(context.WithValue(ctx, passageKey{}, &passage{cb: cb}), cb)
+	id, tok, err := p.Provider.Complete(context.WithValue(ctx, passageKey{}, &passage{cb: cb}), cb)
+	return id, tok, named(p.Info().ID, err)
 }
 
 // A passage is a callback on its way through the engine.
@@ -124,7 +124,10 @@ type passageKey struct{}
 // exchange leads the callback through the chain, which does more than exchange
 // the code: it reads the profile as well, for later.
 func (d OAuth2) exchange(ctx context.Context, client *http.Client, config *oauth2.Config, verifier string) (provider.Token, error) {
-	on := ctx.Value(passageKey{}).(*passage)
+	on, ok := ctx.Value(passageKey{}).(*passage)
+	if !ok {
+		return provider.Token{}, errOwnWay
+	}
 	w := &wire{ctx: ctx, client: client, tokenURL: normal(config.Endpoint.TokenURL), verifier: verifier}
 	in := login.WithState(w.context(), on.cb.Param("state"))
 	out, err := run(in, on.cb, func(success, failure http.Handler) http.Handler {
@@ -146,7 +149,11 @@ func (d OAuth2) exchange(ctx context.Context, client *http.Client, config *oauth
 
 // profile reads what the chain has left.
 func (d OAuth2) profile(ctx context.Context, c *http.Client, _ provider.Token) (provider.Identity, error) {
-	return d.Identity(ctx.Value(passageKey{}).(*passage).out, c)
+	on, ok := ctx.Value(passageKey{}).(*passage)
+	if !ok || on.out == nil {
+		return provider.Identity{}, errOwnWay
+	}
+	return d.Identity(on.out, c)
 }
 
 // tokenOf returns what is kept of t.

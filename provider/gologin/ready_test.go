@@ -226,6 +226,9 @@ func TestReadyMadeRefuses(t *testing.T) {
 			if test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("got %v, want %v", err, test.is)
 			}
+			if test.is == provider.ErrDenied && e.Reason != "inactive" {
+				t.Errorf("got reason %q, want inactive", e.Reason)
+			}
 		})
 	}
 }
