@@ -103,7 +103,7 @@ type OIDC struct {
 	Issuer string
 	Scopes []string   // beside "openid"
 	Params url.Values // always sent to the authorization endpoint
-	Fields Fields     // the standard claims where empty
+	Fields Fields     // the standard claims where empty, save that another Email wants a rule of its own
 
 	// Endpoint, KeysURL and UserURL, where set, are used in place of discovered
 	// ones. If AuthURL, TokenURL and KeysURL all are, nothing is discovered and

@@ -61,6 +61,7 @@ func TestKeyRotationWithoutKeyID(t *testing.T) {
 // others fail at once.
 func TestUnknownKeyIDFlood(t *testing.T) {
 	op := newOP()
+	op.alg, op.key = "EdDSA", edKey() // quick to sign with
 	p := op.provider()
 	op.mustLogin(t, p)
 	v := p.(provider.LogoutVerifier)

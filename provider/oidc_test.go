@@ -786,6 +786,7 @@ func TestOIDCCheck(t *testing.T) {
 		"alg_hs256":            {func(d *provider.OIDC) { d.Algs = []string{"RS256", "HS256"} }, nil, "Algs"},
 		"no_pkce_and_no_nonce": {func(d *provider.OIDC) { d.NoPKCE, d.InsecureNoNonce = true, true }, nil, "InsecureNoNonce"},
 		"empty_audience":       {func(d *provider.OIDC) { d.Audiences = []string{""} }, nil, "Audiences"},
+		"empty_alternative":    {func(d *provider.OIDC) { d.Issuers = []string{""} }, nil, "Issuers"},
 		"no_userinfo_and_url":  {func(d *provider.OIDC) { d.NoUserInfo, d.UserURL = true, opIssuer+"/u" }, nil, "NoUserInfo"},
 		"bad_path":             {func(d *provider.OIDC) { d.Fields.Name = "a..b" }, nil, "Fields.Name"},
 		"subject_alternatives": {func(d *provider.OIDC) { d.Fields.Subject = "oid|sub" }, nil, "Fields.Subject"},
