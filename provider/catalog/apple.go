@@ -62,12 +62,11 @@ func Apple(key AppleKey, id string, opts ...provider.Option) provider.Provider {
 			TokenURL:  "https://appleid.apple.com/auth/token",
 			AuthStyle: oauth2.AuthStyleInParams,
 		},
-		KeysURL:    "https://appleid.apple.com/auth/keys",
-		RevokeURL:  "https://appleid.apple.com/auth/revoke",
-		NoUserInfo: true,
-		NoReauth:   true,
-		PostsBack:  true,
-		Scopes:     []string{"name", "email"},
+		KeysURL:   "https://appleid.apple.com/auth/keys",
+		RevokeURL: "https://appleid.apple.com/auth/revoke",
+		NoReauth:  true,
+		PostsBack: true,
+		Scopes:    []string{"name", "email"},
 		Fields: provider.Fields{
 			EmailVerified: "claim_loose:email_verified", // a string in some tokens
 			Name:          "callback:user.name.firstName callback:user.name.lastName",

@@ -27,6 +27,7 @@ type variant struct {
 	Trusted  bool           // provider.WithTrustedEmails is given
 	Identity map[string]any // members that differ from identity.json
 	Token    map[string]any // members that differ
+	Alg      string         // by which ID tokens are signed, if not RS256
 	Error    string         // provider.Error.Op, or several parted by "|"
 	Denied   bool
 	Down     bool // provider.ErrUnavailable is expected
@@ -71,6 +72,7 @@ func (f fixture) script(t *testing.T, v variant) script {
 		t.Fatal(err)
 	}
 	decode(t, data, &s)
+	s.alg = v.Alg
 	return s
 }
 

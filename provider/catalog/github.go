@@ -56,11 +56,10 @@ func github(info provider.Info, web, api string) provider.OAuth2 {
 		},
 		// https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
 		Revoke: provider.Call{
-			Method:      http.MethodDelete,
-			URL:         api + "/applications/{client_id}/token",
-			Header:      http.Header{"Authorization": {"Basic {client_basic}"}},
-			Body:        `{"access_token":"{access_token}"}`,
-			ContentType: "application/json",
+			Method: http.MethodDelete,
+			URL:    api + "/applications/{client_id}/token",
+			Header: http.Header{"Authorization": {"Basic {client_basic}"}},
+			Body:   `{"access_token":"{access_token}"}`,
 		},
 	}
 }

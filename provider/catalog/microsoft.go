@@ -49,10 +49,10 @@ func MicrosoftTenant(tenant, id, secret string, opts ...provider.Option) provide
 			TokenURL:  login + "/oauth2/v2.0/token",
 			AuthStyle: oauth2.AuthStyleInParams,
 		},
-		KeysURL:    login + "/discovery/v2.0/keys",
-		NoUserInfo: true, // it says less than the ID token
-		NoReauth:   true, // it can, but does not tell auth_time unless the app is set to get it
-		Scopes:     []string{"profile", "email"},
+		KeysURL: login + "/discovery/v2.0/keys",
+		// No UserURL: what is there says less than the ID token.
+		NoReauth: true, // it can, but does not tell auth_time unless the app is set to get it
+		Scopes:   []string{"profile", "email"},
 		Fields: provider.Fields{
 			// Sub differs from app to app, oid is the same for all of a company's.
 			Subject:       "tid&oid",

@@ -44,11 +44,10 @@ func Notion(id, secret string, opts ...provider.Option) provider.Provider {
 		},
 		// https://developers.notion.com/reference/revoke-token
 		Revoke: provider.Call{
-			Method:      http.MethodPost,
-			URL:         "https://api.notion.com/v1/oauth/revoke",
-			Header:      http.Header{"Authorization": {"Basic {client_basic}"}, "Notion-Version": version["Notion-Version"]},
-			Body:        `{"token":"{access_token}"}`,
-			ContentType: "application/json",
+			Method: http.MethodPost,
+			URL:    "https://api.notion.com/v1/oauth/revoke",
+			Header: http.Header{"Authorization": {"Basic {client_basic}"}, "Notion-Version": version["Notion-Version"]},
+			Body:   `{"token":"{access_token}"}`,
 		},
 	}.New(id, secret, opts...)
 }

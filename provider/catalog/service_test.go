@@ -57,6 +57,8 @@ type script struct {
 	Refresh   *call
 	Revoke    []call
 	Variants  []variant
+
+	alg string // by which the ID token is signed, RS256 if empty
 }
 
 type call struct {

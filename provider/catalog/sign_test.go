@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -24,12 +25,25 @@ var signer = sync.OnceValue(func() *rsa.PrivateKey {
 })
 
 func jwks() map[string]any {
-	pub := signer().PublicKey
+	pub, point := signer().PublicKey, ecPoint(&appleSigner().PublicKey)
 	return map[string]any{"keys": []any{map[string]any{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "key-of-the-service",
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "key-RS256",
 		"n": base64.RawURLEncoding.EncodeToString(pub.N.Bytes()),
 		"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(pub.E)).Bytes()),
+	}, map[string]any{
+		"kty": "EC", "use": "sig", "alg": "ES256", "kid": "key-ES256", "crv": "P-256",
+		"x": base64.RawURLEncoding.EncodeToString(point[1:33]),
+		"y": base64.RawURLEncoding.EncodeToString(point[33:]),
 	}}}
+}
+
+// ecPoint returns 4, x and y.
+func ecPoint(pub *ecdsa.PublicKey) []byte {
+	point, err := pub.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return point
 }
 
 // idToken signs the claims of the script.
@@ -52,7 +66,11 @@ func (s *service) idToken() string {
 		}
 		claims[name] = value
 	}
-	header, err1 := json.Marshal(map[string]string{"alg": "RS256", "kid": "key-of-the-service", "typ": "JWT"})
+	alg := s.script.alg
+	if alg == "" {
+		alg = "RS256"
+	}
+	header, err1 := json.Marshal(map[string]string{"alg": alg, "kid": "key-" + alg, "typ": "JWT"})
 	payload, err2 := json.Marshal(claims)
 	if err1 != nil || err2 != nil {
 		s.t.Fatal(err1, err2)
@@ -60,6 +78,11 @@ func (s *service) idToken() string {
 	signed := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	sum := sha256.Sum256([]byte(signed))
 	sig, err := rsa.SignPKCS1v15(rand.Reader, signer(), crypto.SHA256, sum[:])
+	if alg == "ES256" {
+		var x, y *big.Int
+		x, y, err = ecdsa.Sign(rand.Reader, appleSigner(), sum[:])
+		sig = append(x.FillBytes(make([]byte, 32)), y.FillBytes(make([]byte, 32))...)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -35,7 +35,6 @@ func Slack(id, secret string, opts ...provider.Option) provider.Provider {
 		RevokeURL: "https://slack.com/api/auth.revoke",
 		NoPKCE:    true,
 		NoReauth:  true,
-		Dialect:   provider.Dialect{Fail: "ok!=true"},
 		Scopes:    []string{"profile", "email"},
 		Fields: provider.Fields{
 			Subject:   `["https://slack.com/user_id"]`,

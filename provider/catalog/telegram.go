@@ -25,10 +25,9 @@ func Telegram(id, secret string, opts ...provider.Option) provider.Provider {
 			TokenURL:  "https://oauth.telegram.org/token",
 			AuthStyle: oauth2.AuthStyleInHeader,
 		},
-		KeysURL:    "https://oauth.telegram.org/.well-known/jwks.json",
-		NoUserInfo: true,
-		NoReauth:   true,
-		Algs:       []string{"RS256", "ES256", "EdDSA"}, // as the bot's owner chose
+		KeysURL:  "https://oauth.telegram.org/.well-known/jwks.json",
+		NoReauth: true,
+		Algs:     []string{"RS256", "ES256", "EdDSA"}, // as the bot's owner chose
 		// Telegram does not return the nonce, but insists on PKCE.
 		InsecureNoNonce: true,
 		Scopes:          []string{"profile"},

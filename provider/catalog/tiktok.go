@@ -44,10 +44,9 @@ func TikTok(key, secret string, opts ...provider.Option) provider.Provider {
 		},
 		// https://developers.tiktok.com/doc/oauth-user-access-token-management
 		Revoke: provider.Call{
-			Method:      http.MethodPost,
-			URL:         "https://open.tiktokapis.com/v2/oauth/revoke/",
-			Body:        "client_key={client_id}&client_secret={client_secret}&token={access_token}",
-			ContentType: "application/x-www-form-urlencoded",
+			Method: http.MethodPost,
+			URL:    "https://open.tiktokapis.com/v2/oauth/revoke/",
+			Body:   "client_key={client_id}&client_secret={client_secret}&token={access_token}",
 		},
 	}.New(key, secret, opts...)
 }

@@ -79,6 +79,14 @@ func TestAdvice(t *testing.T) {
 			catalog.Telegram(id, secret, provider.WithScopes("phone")),
 			map[string]string{"scope": "openid profile phone"},
 		},
+		"tiktok handle": {
+			catalog.TikTok(id, secret, provider.WithScopes("user.info.profile")),
+			map[string]string{"scope": "user.info.basic,user.info.profile"},
+		},
+		"wechat scopes": {
+			catalog.WeChat(id, secret, provider.WithScopes("snsapi_userinfo")),
+			map[string]string{"scope": "snsapi_login,snsapi_userinfo"},
+		},
 		"x offline": {
 			catalog.X(id, secret, provider.WithScopes("offline.access"), provider.WithFormerID("twitter")),
 			map[string]string{"scope": "users.read tweet.read users.email offline.access"},

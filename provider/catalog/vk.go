@@ -18,13 +18,11 @@ import (
 // Tokens live for an hour and come with a refresh token, so that the app can
 // act for people who are away without more.
 func VK(id, secret string, opts ...provider.Option) provider.Provider {
-	const form = "application/x-www-form-urlencoded"
 	return provider.OAuth2{
 		Info: provider.Info{
 			ID: "vk", Name: "VK",
 			Setup: "https://id.vk.com/about/business/go",
 			API:   "https://api.vk.com",
-			Hosts: []string{"api.vk.ru"},
 		},
 		Endpoint: oauth2.Endpoint{
 			AuthURL:  "https://id.vk.ru/authorize",
@@ -35,15 +33,13 @@ func VK(id, secret string, opts ...provider.Option) provider.Provider {
 		Dialect: provider.Dialect{
 			// The callback names the device, and the tokens belong to it. VK wants
 			// some state with every request, even one that no browser sees.
-			Params:        url.Values{"device_id": {"{callback.device_id}"}, "state": {"{state}"}},
-			RefreshParams: url.Values{"device_id": {"{callback.device_id}"}, "state": {"{callback.state}"}},
-			Keep:          []string{"callback.device_id", "callback.state"},
+			Params: url.Values{"device_id": {"{callback.device_id}"}, "state": {"{state}"}},
+			Keep:   []string{"callback.device_id", "callback.state"},
 		},
 		User: provider.Call{
-			Method:      http.MethodPost,
-			URL:         "https://id.vk.ru/oauth2/user_info",
-			Body:        "access_token={access_token}&client_id={client_id}",
-			ContentType: form,
+			Method: http.MethodPost,
+			URL:    "https://id.vk.ru/oauth2/user_info",
+			Body:   "access_token={access_token}&client_id={client_id}",
 		},
 		Fields: provider.Fields{
 			Subject:   "user.user_id",
@@ -52,10 +48,9 @@ func VK(id, secret string, opts ...provider.Option) provider.Provider {
 			AvatarURL: "user.avatar",
 		},
 		Revoke: provider.Call{
-			Method:      http.MethodPost,
-			URL:         "https://id.vk.ru/oauth2/revoke",
-			Body:        "access_token={access_token}&client_id={client_id}",
-			ContentType: form,
+			Method: http.MethodPost,
+			URL:    "https://id.vk.ru/oauth2/revoke",
+			Body:   "access_token={access_token}&client_id={client_id}",
 		},
 	}.New(id, secret, opts...)
 }
