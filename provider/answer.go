@@ -19,9 +19,6 @@ var replyNames = [...]string{
 
 // read judges the service's answer and keeps what it says.
 func (rt *tokenTransport) read(status int, contentType string, body []byte) error {
-	if status >= 300 && status < 400 {
-		return newError(rt.g.info, rt.op, reasonExchange, errRedirect)
-	}
 	answer, err := parseAnswer(contentType, body)
 	ok := status >= 200 && status < 300
 	if err != nil && ok {

@@ -65,7 +65,7 @@ func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params
 		}
 		maps.Copy(extra, params)
 		for _, name := range slices.Sorted(maps.Keys(extra)) {
-			if values := extra[name]; len(values) > 0 && !g.written(name) {
+			if values := extra[name]; len(values) > 0 {
 				add(name, values[0])
 			}
 		}
@@ -86,17 +86,6 @@ func (g *grant) words() (clientID, redirectURI string) {
 		redirectURI = word
 	}
 	return clientID, redirectURI
-}
-
-// written reports whether authURL itself writes the parameter, which then must
-// not be there twice.
-func (g *grant) written(name string) bool {
-	switch name {
-	case "response_type", "scope", "state", "code_challenge", "code_challenge_method":
-		return true
-	}
-	clientID, redirectURI := g.words()
-	return name == clientID || name == redirectURI
 }
 
 // appendQuery escapes s for a query. A space becomes %20: in a query "+" means

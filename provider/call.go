@@ -211,8 +211,6 @@ func readProfile(status int, body []byte) (any, error) {
 	switch {
 	case outOfOrder(status):
 		return doc, fmt.Errorf("%w: status %d", ErrUnavailable, status)
-	case status >= 300 && status < 400:
-		return nil, errRedirect
 	case status < 200 || status > 299:
 		return doc, fmt.Errorf("the service refused with status %d", status)
 	case err != nil:

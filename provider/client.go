@@ -210,14 +210,13 @@ func (h *homebound) checkRedirect(req *http.Request, via []*http.Request) error 
 	return nil
 }
 
-// bearer adds the token.
+// bearer adds the token, to a request that homebound has copied.
 type bearer struct {
 	base  http.RoundTripper
 	value string
 }
 
 func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", b.value)
 	return b.base.RoundTrip(req)
 }

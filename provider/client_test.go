@@ -84,6 +84,9 @@ func TestBearerStaysHome(t *testing.T) {
 	if len(evil.seen) != 0 {
 		t.Errorf("the other server saw %v", evil.seen)
 	}
+	if n := len(s.asked("/loop")); n != 10 {
+		t.Errorf("a loop was followed %d times", n)
+	}
 	if _, err := get(t, c, "/near"); err != nil {
 		t.Errorf("a redirect within the origin: %v", err)
 	}
@@ -104,6 +107,9 @@ func TestBearerStaysHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
+	if got := s.asked("/user"); got[len(got)-1].host != strings.TrimPrefix(s.URL, "http://") {
+		t.Errorf("the server was told that it is %s", got[len(got)-1].host)
+	}
 	if req.Header.Get("Authorization") != "Bearer other" {
 		t.Error("the caller's request was changed")
 	}

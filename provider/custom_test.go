@@ -110,3 +110,21 @@ func TestCustomOptionalFunctions(t *testing.T) {
 	_, err = d.New().Begin(t.Context(), provider.Request{})
 	rejected(t, err, "begin", "request_invalid")
 }
+
+func TestCustomGetsAClientWithLimits(t *testing.T) {
+	s := newService(t)
+	s.more["/big"] = answer(200, strings.Repeat("x", 1_000_001))
+	s.more["/jump"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/user", http.StatusFound) }
+	d := customDefinition(provider.Identity{Subject: "7"}, nil)
+	d.Begin = func(_ context.Context, c *http.Client, _ provider.Request) (provider.Redirect, error) {
+		for _, url := range []string{"http://x.example/", "http://169.254.169.254/", "ftp://x.example/", "https:///x", s.URL + "/jump", s.URL + "/big"} {
+			if _, err := get(t, c, url); err == nil {
+				t.Errorf("%s: no error", url)
+			} else if strings.HasPrefix(url, "http://x") && !strings.Contains(err.Error(), "neither https") {
+				t.Errorf("%s: %v, so that a byte was sent or a name looked up", url, err)
+			}
+		}
+		return provider.Redirect{URL: "https://s.example/"}, nil
+	}
+	begin(t, d.New(), provider.Request{})
+}

@@ -131,8 +131,6 @@ func (p *oauth1Provider) ask(ctx context.Context, op, callback string, do func(*
 		return nil, newError(p.info, op, reasonExchange, last.err)
 	case outOfOrder(last.status):
 		return nil, newError(p.info, op, reasonExchange, fmt.Errorf("%w: status %d", ErrUnavailable, last.status))
-	case last.status >= 300 && last.status < 400:
-		return nil, newError(p.info, op, reasonExchange, errRedirect)
 	case last.status != 0 && last.status != http.StatusOK && last.status != http.StatusCreated:
 		return nil, newError(p.info, op, reasonExchange, fmt.Errorf("the service refused with status %d", last.status))
 	case err != nil || formErr != nil:

@@ -36,7 +36,8 @@ type service struct {
 
 // seen is one request that reached the service.
 type seen struct {
-	method, path, body string
+	method, host, path string
+	body               string
 	header             http.Header
 	query, form        url.Values
 }
@@ -60,7 +61,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	form, _ := url.ParseQuery(string(b))
 	s.mu.Lock()
-	s.seen = append(s.seen, seen{r.Method, r.URL.Path, string(b), r.Header.Clone(), r.URL.Query(), form})
+	s.seen = append(s.seen, seen{r.Method, r.Host, r.URL.Path, string(b), r.Header.Clone(), r.URL.Query(), form})
 	s.mu.Unlock()
 	switch r.URL.Path {
 	case "/token":
