@@ -42,8 +42,8 @@ type flight[T any] struct {
 	err   error
 }
 
-// get returns the value. Its turn is for [cached.again], and is zero if nothing
-// newer can be had, as it was loaded for this very call.
+// get returns the value. Its turn is for [cached.again], and is zero if the value
+// was loaded for this very call: it is the newest then.
 func (c *cached[T]) get(ctx context.Context) (value T, turn int, err error) {
 	c.mu.Lock()
 	now := c.now()
@@ -69,13 +69,10 @@ func (c *cached[T]) get(ctx context.Context) (value T, turn int, err error) {
 	return loaded, 0, err
 }
 
-// again returns a value newer than that of the given turn. It loads one at most
+// again returns a value of a later turn than the given one. It loads one at most
 // once a minute; in between it reports false at once, so that tokens with
 // made-up key IDs cost the service nothing.
 func (c *cached[T]) again(ctx context.Context, turn int) (value T, ok bool, err error) {
-	if turn == 0 {
-		return *new(T), false, nil
-	}
 	c.mu.Lock()
 	if c.turn > turn {
 		value := c.value

@@ -141,8 +141,6 @@ func (d *OIDC) authStyle(methods []string) oauth2.AuthStyle {
 	switch {
 	case d.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect:
 		return d.Endpoint.AuthStyle
-	case d.PublicClient:
-		return oauth2.AuthStyleInParams
 	case methods == nil || slices.Contains(methods, "client_secret_basic"):
 		return oauth2.AuthStyleInHeader
 	}

@@ -341,6 +341,22 @@ func TestIDTokenTolerances(t *testing.T) {
 	}
 }
 
+// With several audiences, all trusted, the token must say which of them it is
+// for.
+func TestIDTokenOfSeveralAudiencesWithoutAZP(t *testing.T) {
+	op := newOP()
+	trust := func(d *provider.OIDC) { d.Audiences = []string{"project-1"} }
+	op.claims = set("aud", []string{opClient, "project-1"})
+	_, _, err := op.login(t, op.provider(trust))
+	wantReason(t, err, "id_token_aud")
+	op.claims = func(c map[string]any) { c["aud"], c["azp"] = []string{opClient, "project-1"}, "project-1" }
+	_, _, err = op.login(t, op.provider(trust))
+	wantReason(t, err, "id_token_azp")
+	op.claims = set("aud", "project-1")
+	_, _, err = op.login(t, op.provider(trust))
+	wantReason(t, err, "id_token_aud")
+}
+
 // InsecureNoNonce lets a nonce be missing, not be another login's.
 func TestInsecureNoNonceStillComparesANonce(t *testing.T) {
 	op := newOP()

@@ -132,6 +132,19 @@ func TestOIDCBegin(t *testing.T) {
 	wantReason(t, err, "request_invalid")
 }
 
+// A service that cannot ask again is not asked to.
+func TestOIDCNoReauth(t *testing.T) {
+	op := newOP()
+	p := op.provider(func(d *provider.OIDC) { d.NoReauth = true })
+	if p.Info().Reauth {
+		t.Error("got Info.Reauth, want none")
+	}
+	_, to := op.begin(t, p, provider.Request{Reauth: true})
+	if strings.Contains(to.URL, "prompt=") || strings.Contains(to.URL, "max_age=") {
+		t.Errorf("got %s, want neither prompt nor max_age", to.URL)
+	}
+}
+
 func memoParts(t *testing.T, memo string) (verifier, nonce string) {
 	t.Helper()
 	memo, _, _ = strings.Cut(memo, " ")
@@ -672,6 +685,8 @@ func TestOIDCRefresh(t *testing.T) {
 		{"made_an_hour_ago", func(op *hostileOP, _ *provider.Token) {
 			op.refreshed = set("iat", op.clock.Now().Add(-time.Hour).Unix())
 		}, "", false},
+		{"nonce_of_the_first_login", func(op *hostileOP, _ *provider.Token) { op.refreshed = set("nonce", "n-1") }, "", false},
+		{"iat_missing", func(op *hostileOP, _ *provider.Token) { op.refreshed = drop("iat") }, "id_token_iat", false},
 		{"old_one_unknown", func(op *hostileOP, tok *provider.Token) { tok.IDToken, op.refreshed = "", func(map[string]any) {} }, "", false},
 		{"issuer_other", func(op *hostileOP, _ *provider.Token) { op.refreshed = set("iss", "https://evil.example") }, "refresh_identity", false},
 		{"subject_other", func(op *hostileOP, _ *provider.Token) { op.refreshed = set("sub", "other") }, "refresh_identity", false},
