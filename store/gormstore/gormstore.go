@@ -46,6 +46,7 @@ type shared struct {
 	dialect
 	texts     statements
 	immediate bool          // transactions take SQLite's write lock as they begin
+	memory    bool          // the database is in memory, and has one connection
 	writer    chan struct{} // holds a value while someone writes; nil if the database copes
 }
 

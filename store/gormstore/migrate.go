@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,39 +27,40 @@ type index struct{ name, columns string }
 
 // All but the keys may be null, so that a column can be added to rows that are
 // there. A time that is missing is the zero time.
-func tables() []table {
-	time := fmt.Sprintf("bigint NOT NULL DEFAULT %d", never)
-	return []table{
-		{
-			name: "gatepass_accounts", keys: 3,
-			columns: []column{
-				{"provider", "{id} NOT NULL"}, {"subject", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
-				{"issuer", "{long}"}, {"email", "{long}"}, {"name", "{long}"}, {"username", "{long}"}, {"avatar_url", "{long}"},
-				{"profile", "{long}"}, {"created_at", time}, {"updated_at", time},
-				{"sealed", "{blob}"}, {"token_expiry", time}, {"token_scopes", "{long}"}, {"leased_until", time},
-			},
-			rest: "PRIMARY KEY (provider, subject), CONSTRAINT gatepass_accounts_user" +
-				" FOREIGN KEY (user_id) REFERENCES gatepass_users (id){references}",
-			indexes: []index{{"gatepass_accounts_user_id", "user_id"}},
+func tables() (accounts, sessions, marks table) {
+	timeType := fmt.Sprintf("bigint NOT NULL DEFAULT %d", never)
+	accounts = table{
+		name: "gatepass_accounts", keys: 3,
+		columns: []column{
+			{"provider", "{id} NOT NULL"}, {"subject", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
+			{"issuer", "{long}"}, {"email", "{long}"}, {"name", "{long}"}, {"username", "{long}"}, {"avatar_url", "{long}"},
+			{"profile", "{long}"}, {"created_at", timeType}, {"updated_at", timeType},
+			{"sealed", "{blob}"}, {"token_expiry", timeType}, {"token_scopes", "{long}"}, {"leased_until", timeType},
 		},
-		{
-			// Without a foreign key: an app may keep its users elsewhere.
-			name: "gatepass_sessions", keys: 2,
-			columns: []column{
-				{"id", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
-				{"provider", "{long}"}, {"subject", "{long}"}, {"sid", "{long}"}, {"auth_time", time}, {"reauthed", "{boolean}"},
-				{"created_at", time}, {"seen_at", time}, {"expires_at", time}, {"user_agent", "{long}"}, {"ip", "{long}"},
-			},
-			rest:    "PRIMARY KEY (id)",
-			indexes: []index{{"gatepass_sessions_user_id", "user_id"}, {"gatepass_sessions_expires_at", "expires_at"}},
-		},
-		{
-			name: "gatepass_marks", keys: 2,
-			columns: []column{{"id", "{id} NOT NULL"}, {"ends_at", "bigint NOT NULL"}},
-			rest:    "PRIMARY KEY (id)",
-			indexes: []index{{"gatepass_marks_ends_at", "ends_at"}},
-		},
+		rest: "PRIMARY KEY (provider, subject), CONSTRAINT gatepass_accounts_user" +
+			" FOREIGN KEY (user_id) REFERENCES gatepass_users (id){references}",
+		indexes: []index{{"gatepass_accounts_user_id", "user_id"}},
 	}
+
+	// Without a foreign key: an app may keep its users elsewhere.
+	sessions = table{
+		name: "gatepass_sessions", keys: 2,
+		columns: []column{
+			{"id", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
+			{"provider", "{long}"}, {"subject", "{long}"}, {"sid", "{long}"}, {"auth_time", timeType}, {"reauthed", "{boolean}"},
+			{"created_at", timeType}, {"seen_at", timeType}, {"expires_at", timeType}, {"user_agent", "{long}"}, {"ip", "{long}"},
+		},
+		rest:    "PRIMARY KEY (id)",
+		indexes: []index{{"gatepass_sessions_user_id", "user_id"}, {"gatepass_sessions_expires_at", "expires_at"}},
+	}
+
+	marks = table{
+		name: "gatepass_marks", keys: 2,
+		columns: []column{{"id", "{id} NOT NULL"}, {"ends_at", "bigint NOT NULL"}},
+		rest:    "PRIMARY KEY (id)",
+		indexes: []index{{"gatepass_marks_ends_at", "ends_at"}},
+	}
+	return accounts, sessions, marks
 }
 
 // Migrate makes the tables, all named gatepass_…, or adds what they lack. It
@@ -67,6 +69,13 @@ func tables() []table {
 func (s *Store) Migrate(ctx context.Context) error {
 	if s.fail != nil {
 		return s.fail
+	}
+	_, _, marks := tables()
+	if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
+		// What a transaction takes SQLite's write lock with has to be there.
+		if _, err := s.exec(ctx, "CREATE TABLE IF NOT EXISTS "+s.sh.definition(marks)); err != nil {
+			return fmt.Errorf("gormstore: making the tables: %w", err)
+		}
 	}
 	// Another process may make a table between our look and our making it,
 	// where the database cannot lock that out. The next look finds it.
@@ -88,7 +97,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 			}
 			return tx.migrate(ctx)
 		})
-		if err == nil || ctx.Err() != nil || s.tx != nil {
+		if err == nil || ctx.Err() != nil || s.tx != nil || errors.Is(err, errNotOurs) {
 			break
 		}
 		select {
@@ -125,7 +134,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.indexEmail(ctx, m, have); err != nil {
 		return err
 	}
-	for _, t := range tables() {
+	accounts, sessions, marks := tables()
+	for _, t := range []table{accounts, sessions, marks} {
 		if err := s.make(ctx, m, t); err != nil {
 			return err
 		}
@@ -135,12 +145,7 @@ func (s *Store) migrate(ctx context.Context) error {
 
 func (s *Store) make(ctx context.Context, m gorm.Migrator, t table) error {
 	if !m.HasTable(t.name) {
-		var defs []string
-		for _, c := range t.columns {
-			defs = append(defs, c.name+" "+c.typ)
-		}
-		defs = append(defs, t.rest)
-		if _, err := s.exec(ctx, s.sh.render("CREATE TABLE "+t.name+" ("+strings.Join(defs, ", ")+")")+s.sh.options); err != nil {
+		if _, err := s.exec(ctx, "CREATE TABLE "+s.sh.definition(t)); err != nil {
 			return err
 		}
 	} else {
@@ -171,11 +176,23 @@ func (s *Store) make(ctx context.Context, m gorm.Migrator, t table) error {
 	return nil
 }
 
+// definition is what comes after CREATE TABLE.
+func (d dialect) definition(t table) string {
+	var defs []string
+	for _, c := range t.columns {
+		defs = append(defs, c.name+" "+c.typ)
+	}
+	defs = append(defs, t.rest)
+	return d.render(t.name+" ("+strings.Join(defs, ", ")+")") + d.options
+}
+
+var errNotOurs = errors.New("a table is not ours")
+
 // recognise returns an error if a table of that name is someone else's.
 func recognise(name string, have []string, want []column) error {
 	for _, c := range want {
 		if !slices.Contains(have, c.name) {
-			return fmt.Errorf("table %s is not ours: it has no column %s", name, c.name)
+			return fmt.Errorf("%w: %s has no column %s", errNotOurs, name, c.name)
 		}
 	}
 	return nil

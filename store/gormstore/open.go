@@ -60,6 +60,7 @@ func (s *Store) prepareSQLite(ctx context.Context) error {
 	if file == "" {
 		// In memory, each connection has a database of its own, which goes when
 		// the connection goes.
+		s.sh.memory = true
 		db.SetMaxOpenConns(1)
 		db.SetMaxIdleConns(1)
 		db.SetConnMaxLifetime(0)

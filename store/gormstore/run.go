@@ -71,20 +71,35 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		// just committed, and that made an insertion fail.
 		opts = append(opts, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	}
-	err := s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
-		tx := &Store{Now: s.Now, db: db, sh: s.sh, tx: new(transaction)}
-		if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
-			// A transaction that begins with a read cannot always become one that
-			// writes, however long it waits. So it begins with a write.
-			if _, err := tx.exec(ctx, s.sql().takeLock); err != nil {
+	run := func(db *gorm.DB) error {
+		return db.Transaction(func(db *gorm.DB) error {
+			tx := &Store{Now: s.Now, db: db, sh: s.sh, tx: new(transaction)}
+			if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
+				// A transaction that begins with a read cannot always become one that
+				// writes, however long it waits. So it begins with a write.
+				if _, err := tx.exec(ctx, s.sql().takeLock); err != nil {
+					return err
+				}
+			}
+			if err := f(tx); err != nil {
 				return err
 			}
-		}
-		if err := f(tx); err != nil {
-			return err
-		}
-		return tx.tx.failed()
-	}, opts...)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return tx.tx.failed()
+		}, opts...)
+	}
+	var err error
+	if s.sh.memory && s.tx == nil {
+		// If the context of a transaction ends, database/sql closes its connection,
+		// and here the database would go with it.
+		err = s.db.WithContext(ctx).Connection(func(db *gorm.DB) error {
+			return run(db.WithContext(context.WithoutCancel(ctx)))
+		})
+	} else {
+		err = run(s.db.WithContext(ctx))
+	}
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err()
 	}

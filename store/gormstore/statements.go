@@ -24,7 +24,7 @@ const (
 
 func (d dialect) statements() statements {
 	return statements{
-		takeLock: d.render("DELETE FROM gatepass_marks WHERE id = '' AND 1 = 0"),
+		takeLock: d.render("DELETE FROM gatepass_marks WHERE 1 = 0"),
 
 		user:        d.render("SELECT " + userColumns + " FROM gatepass_users u WHERE u.id = ?"),
 		userExists:  d.render("SELECT 1 FROM gatepass_users WHERE id = ?"),

@@ -58,8 +58,8 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
-// never is the zero time.
-var never = micros(time.Time{})
+// never is the zero time in microseconds.
+const never int64 = -62135596800000000
 
 // Users' times are GORM's, so that an app can embed a User. MySQL would round
 // what is finer than a millisecond, and up at that.
