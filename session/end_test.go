@@ -106,6 +106,18 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+func TestRenewWhenTheClockWentBack(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	w.login(b)
+	w.clock.add(-4 * time.Minute)
+	if err := b.do("POST", w.m.Renew); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.wantUser(b, w.m).Session; !s.SeenAt.Equal(noon) || !s.CreatedAt.Equal(noon) {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestReauthenticated(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -325,4 +337,18 @@ func TestTouchDoesNotBringBack(t *testing.T) {
 	if _, err := w.store.Store.Session(t.Context(), s.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the session is back: %v", err)
 	}
+}
+
+// A session that ended elsewhere is found out when it is touched.
+func TestTouchCorrectsTheCache(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	s := w.login(b)
+	w.clock.add(2 * time.Minute)
+	f := w.wantUser(b, w.m)
+	if err := w.store.Store.DeleteSession(t.Context(), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.wantUser(b, w.m)
+	w.m.Touch(httptest.NewRecorder(), b.request("GET"), f)
+	w.wantNone(b, w.m)
 }

@@ -95,10 +95,13 @@ func TestTamperedFlow(t *testing.T) {
 	// Sealed well, with nonsense inside.
 	ours := newSchedule(secretA, audience)
 	plain := flowPlain(one, noon, 1, 0)
+	longMemo, longAll := one, one
+	longMemo.Memo = strings.Repeat("m", 1025)
+	longAll.Memo, longAll.ReturnTo, longAll.CallbackURL = longMemo.Memo[1:], longMemo.Memo[1:], longMemo.Memo[1:]
 	for name, p := range map[string][]byte{
 		"empty": {}, "short": plain[:41], "cut": plain[:len(plain)-1], "longer": append(slices.Clone(plain), 0),
 		"no purpose": flowPlain(one, noon, 0, 0), "purpose": flowPlain(one, noon, 4, 0), "flags": flowPlain(one, noon, 1, 2),
-		"of another state": flowPlain(two, noon, 1, 0),
+		"of another state": flowPlain(two, noon, 1, 0), "long memo": flowPlain(longMemo, noon, 1, 0), "long": flowPlain(longAll, noon, 1, 0),
 	} {
 		try(name, ours.seal("flow", dayOf(noon), make([]byte, 12), flowAAD(one.State), p), "tx_invalid")
 	}

@@ -20,9 +20,6 @@ var errNilPlugged = errors.New("the gorilla store returned neither a session nor
 // nothing. It does not use Get, which changes the request: two goroutines may
 // ask about one.
 func (m *Manager) opened(r *http.Request) (*sessions.Session, error) {
-	if _, n := findCookie(r, m.cookie); n > 1 {
-		return nil, nil
-	}
 	s, err := m.cfg.Cookies.New(r, m.cookie)
 	switch {
 	case undecodable(err), errors.Is(err, fs.ErrNotExist):

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,7 +41,6 @@ type Manager struct {
 
 // New returns a Manager, or every mistake in cfg, joined. It does no I/O.
 func New(cfg Config) (*Manager, error) {
-	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
 	cfg.setDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, err

@@ -164,7 +164,8 @@ func TestLimits(t *testing.T) {
 // The limits are the Manager's, whatever the row says: a shorter lifetime must
 // hold for sessions that began before.
 func TestLimitsOfStoredRows(t *testing.T) {
-	w := newWorld(t, func(c *session.Config) { c.NotBefore = noon.Add(-time.Hour) })
+	w := newWorld(t)
+	restored := w.manager(func(c *session.Config) { c.NotBefore = noon.Add(-time.Hour) })
 	far := noon.AddDate(100, 0, 0)
 	for _, test := range []struct {
 		name                   string
@@ -173,6 +174,7 @@ func TestLimitsOfStoredRows(t *testing.T) {
 	}{
 		{"good", noon, noon, noon.Add(time.Second), true},
 		{"expired", noon, noon, noon, false},
+		{"nearly older than lifetime", noon.Add(-30*24*time.Hour + time.Millisecond), noon, far, true},
 		{"older than lifetime", noon.Add(-30 * 24 * time.Hour), noon, far, false},
 		{"idle", noon.Add(-59 * time.Minute), noon.Add(-7 * 24 * time.Hour), far, false},
 		{"at NotBefore", noon.Add(-time.Hour), noon, far, true},
@@ -190,13 +192,17 @@ func TestLimitsOfStoredRows(t *testing.T) {
 			}
 			b := newBrowser(t)
 			b.set(cookieName, newSchedule(secretA, audience).token(random))
-			if test.found {
-				w.wantUser(b, w.m)
-				w.wantUser(b, w.m)
-			} else {
-				w.wantNone(b, w.m)
+			m := w.m
+			if strings.HasSuffix(test.name, "NotBefore") {
+				m = restored
 			}
-			list, err := w.m.List(t.Context(), w.user.ID)
+			if test.found {
+				w.wantUser(b, m)
+				w.wantUser(b, m)
+			} else {
+				w.wantNone(b, m)
+			}
+			list, err := m.List(t.Context(), w.user.ID)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -138,6 +138,9 @@ func (b *backend) SessionUser(ctx context.Context, id string) (*store.Session, *
 	}
 	s, u, err := b.Store.SessionUser(ctx, id)
 	b.done("SessionUser")
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
 	return s, u, err
 }
 
