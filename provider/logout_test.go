@@ -172,6 +172,17 @@ func TestLogoutURL(t *testing.T) {
 	}
 }
 
+// A hint that would make the URL too long for servers is left out.
+func TestLogoutURLWithLongHint(t *testing.T) {
+	p := newOP().provider()
+	for n, want := range map[int]bool{6000: true, 6001: false} {
+		s, err := provider.LogoutURL(t.Context(), p, provider.Token{IDToken: strings.Repeat("x", n)}, "", "")
+		if err != nil || strings.Contains(s, "id_token_hint=") != want {
+			t.Errorf("%d bytes: got a URL of %d bytes, %v; want a hint: %v", n, len(s), err, want)
+		}
+	}
+}
+
 func TestLogoutURLUnsupported(t *testing.T) {
 	op := newOP()
 	op.metadata = drop("end_session_endpoint")

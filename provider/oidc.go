@@ -93,7 +93,7 @@ func (d OIDC) New(clientID, clientSecret string, opts ...Option) Provider {
 // known of the standard one.
 func (d *OIDC) standard() Fields {
 	f := d.Fields
-	if f.EmailVerified == "" && (f.Email == "" || f.Email == "email") && d.AcceptIssuer == nil {
+	if f.EmailVerified == "" && (f.Email == "" || f.Email == "email") {
 		f.EmailVerified = "email_verified"
 	}
 	for _, x := range []struct {

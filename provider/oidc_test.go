@@ -396,7 +396,7 @@ func TestOIDCEmail(t *testing.T) {
 		{name: "no_address", token: m{"email_verified": true}},
 		{name: "object_address", token: m{"email": m{"a": 1}, "email_verified": true}, user: m{"email": m{"a": 1}}},
 		{name: "malformed_address", token: m{"email": "jane", "email_verified": true}},
-		{name: "other_field_without_rule", token: m{"mail": jane, "email_verified": true},
+		{name: "other_field_without_rule", token: m{"mail": jane, "email": eve, "email_verified": true},
 			change: func(d *provider.OIDC) { d.Fields.Email = "mail" }, email: jane},
 		{name: "by_policy", token: m{"email": jane, "email_verified": true},
 			change: func(d *provider.OIDC) { d.EmailByPolicy = true }, email: jane},
@@ -408,6 +408,14 @@ func TestOIDCEmail(t *testing.T) {
 			change: func(d *provider.OIDC) {
 				d.AcceptIssuer, d.Fields.EmailVerified = acceptAll, "claim_loose:id_token:edov"
 			}, email: jane, verified: true},
+		{name: "many_issuers_and_hook", token: m{},
+			change: func(d *provider.OIDC) {
+				d.AcceptIssuer = acceptAll
+				d.Profile = func(_ context.Context, _ *http.Client, _ provider.Token, id *provider.Identity) error {
+					id.Email, id.EmailVerified = jane, true
+					return nil
+				}
+			}, email: jane},
 		{name: "hook_gives_address", token: m{},
 			change: func(d *provider.OIDC) {
 				d.EmailByPolicy = true
@@ -554,6 +562,13 @@ func TestOIDCIssuerPerTenantInCallback(t *testing.T) {
 			t.Errorf("%s: got %d token requests, want %d", iss, got, exchanged)
 		}
 	}
+}
+
+// A template in MetadataIssuer opens nothing without AcceptIssuer.
+func TestOIDCTemplateWithoutAcceptIssuer(t *testing.T) {
+	op, many := tenantOP(tenant("t1"))
+	_, _, err := op.login(t, op.provider(many, func(d *provider.OIDC) { d.AcceptIssuer = nil }), "code", "code-1", "iss", tenant("t1"))
+	wantReason(t, err, "iss_mismatch")
 }
 
 // AcceptIssuer is not asked about a token that nobody signed.
@@ -741,6 +756,19 @@ func TestOIDCRefresh(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A trusted audience more is still another audience than at the login.
+func TestOIDCRefreshWithMoreTrustedAudiences(t *testing.T) {
+	op := newOP()
+	p := op.provider(func(d *provider.OIDC) { d.Audiences = []string{"project-1"} })
+	_, tok, err := op.login(t, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.refreshed = func(c map[string]any) { c["aud"], c["azp"] = []string{opClient, "project-1"}, opClient }
+	_, err = provider.Refresh(t.Context(), p, tok)
+	wantReason(t, err, "refresh_identity")
 }
 
 // A renewed token is not thrown away because the keys cannot be had: the old
