@@ -37,6 +37,7 @@ type faulty struct {
 	deleteExpired      func(ctx context.Context) error
 	sessionUser        func(ctx context.Context, id string) (*store.Session, *store.User, error)
 	transact           func(ctx context.Context, f func(store.Store) error) error
+	listAccounts       func(ctx context.Context, after store.Key, n int) ([]store.Account, error)
 }
 
 func newFaulty() *faulty {
@@ -68,6 +69,7 @@ func newFaulty() *faulty {
 		deleteExpired:      m.DeleteExpired,
 		sessionUser:        m.SessionUser,
 		transact:           m.Transact,
+		listAccounts:       m.ListAccounts,
 	}
 }
 
@@ -155,4 +157,8 @@ func (s *faulty) SessionUser(ctx context.Context, id string) (*store.Session, *s
 
 func (s *faulty) Transact(ctx context.Context, f func(store.Store) error) error {
 	return s.transact(ctx, f)
+}
+
+func (s *faulty) ListAccounts(ctx context.Context, after store.Key, n int) ([]store.Account, error) {
+	return s.listAccounts(ctx, after, n)
 }
