@@ -92,14 +92,22 @@ func (a *Auth) liveToken(ctx context.Context, e *entry, acct *store.Account) (pr
 // processes that share the store.
 func (a *Auth) renew(ctx context.Context, e *entry, acct *store.Account) (keptToken, error) {
 	leased, err := a.cfg.Store.LeaseToken(ctx, acct.Key, renewLease)
+	if errors.Is(err, store.ErrLeased) {
+		var tok keptToken
+		if leased, tok, err = a.awaitRenewal(ctx, acct); leased == nil {
+			return tok, err
+		}
+	}
 	switch {
-	case errors.Is(err, store.ErrLeased):
-		return a.awaitRenewal(ctx, acct)
 	case errors.Is(err, store.ErrNotFound):
 		return keptToken{}, ErrNoToken
 	case err != nil:
 		return keptToken{}, storeFailed(err)
 	}
+	// Whatever the wait has taken, the call has its full time: one that is cut
+	// short may have used up the refresh token. It all stays within the lease.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewAll)
+	defer cancel()
 	release := func() { _ = a.cfg.Store.SwapToken(ctx, acct.Key, leased.Sealed, leased) }
 	tok, err := a.openStored(ctx, acct, leased)
 	if err != nil {
@@ -114,9 +122,9 @@ func (a *Auth) renew(ctx context.Context, e *entry, acct *store.Account) (keptTo
 		release()
 		return keptToken{}, because("token_expired", ErrNoToken)
 	}
-	call, cancel := context.WithTimeout(ctx, renewCall)
+	call, done := context.WithTimeout(ctx, renewCall)
 	fresh, err := provider.Refresh(call, e.Provider, tok.Token)
-	cancel()
+	done()
 	switch {
 	case errors.Is(err, provider.ErrRevoked):
 		return a.grantGone(ctx, acct, leased, tok)
@@ -200,17 +208,26 @@ func (a *Auth) grantGone(ctx context.Context, acct *store.Account, leased *store
 	return keptToken{}, because("needs_reauth", errors.Join(ErrNoToken, provider.ErrRevoked))
 }
 
-// awaitRenewal waits for the process that holds the lease.
-func (a *Auth) awaitRenewal(ctx context.Context, acct *store.Account) (keptToken, error) {
+// awaitRenewal waits for the process that holds the lease. It returns the lease
+// itself if that process gave it back, or died, without a new token.
+func (a *Auth) awaitRenewal(ctx context.Context, acct *store.Account) (*store.Token, keptToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, renewWait)
 	defer cancel()
-	for pause := 100 * time.Millisecond; wait(ctx, pause); pause *= 2 {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		tok, err := a.openToken(ctx, acct)
-		if errors.Is(err, ErrNoToken) || err == nil && !a.due(tok) {
-			return tok, err
+		switch {
+		case errors.Is(err, ErrNoToken), err == nil && !a.expired(tok):
+			return nil, tok, err
+		case err == nil && tok.RefreshToken == "":
+			return nil, keptToken{}, because("needs_reauth", ErrNoToken)
+		}
+		if !wait(ctx, pause) {
+			return nil, keptToken{}, storeFailed(errBusy)
+		}
+		if leased, err := a.cfg.Store.LeaseToken(ctx, acct.Key, renewLease); err == nil {
+			return leased, keptToken{}, nil
 		}
 	}
-	return keptToken{}, storeFailed(errBusy)
 }
 
 // wait reports whether d has passed before ctx was done.
