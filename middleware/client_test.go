@@ -32,7 +32,9 @@ func api(t testing.TB) *httptest.Server {
 
 // withAPI lets the app's github have an API at srv.
 func withAPI(a *app, srv *httptest.Server, change func(*middleware.Config)) {
-	a.github.info.API = srv.URL
+	if a.github.info.API != srv.URL { // others may be reading it
+		a.github.info.API = srv.URL
+	}
 	cfg := middleware.Config{BaseURL: baseURL, Secret: secret, Store: a.store, Session: sessionAt(a.clock)}
 	if change != nil {
 		change(&cfg)
