@@ -63,7 +63,7 @@ func (s *Store) Account(ctx context.Context, k store.Key) (*store.Account, error
 
 // UserAccounts implements [store.Accounts].
 func (s *Store) UserAccounts(ctx context.Context, userID string) ([]store.Account, error) {
-	if bad(userID) {
+	if s.badUser(userID) {
 		return nil, ctx.Err()
 	}
 	var found []store.Account
@@ -124,7 +124,7 @@ func (s *Store) insertAccount(ctx context.Context, a *store.Account) (int64, err
 
 // AddAccount implements [store.Accounts].
 func (s *Store) AddAccount(ctx context.Context, a *store.Account) error {
-	if bad(a.UserID) {
+	if s.badUser(a.UserID) {
 		return store.ErrNotFound
 	}
 	if err := checkAccount(a); err != nil {

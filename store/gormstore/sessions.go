@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"github.com/gatepass/gatepass/store"
@@ -26,6 +27,9 @@ func (s *Store) CreateSession(ctx context.Context, session *store.Session) error
 	c.texts("SID", session.SID, "user agent", session.UserAgent, "IP", session.IP)
 	if c.err != nil {
 		return c.err
+	}
+	if s.badUser(session.UserID) {
+		return fmt.Errorf("gormstore: user ID ends with a space: %w", store.ErrBadText)
 	}
 	n, err := s.exec(ctx, s.sql().insertSession, session.ID, session.UserID, session.Provider, session.Subject, session.SID,
 		micros(session.AuthTime), session.Reauthed, micros(session.CreatedAt), micros(session.SeenAt), micros(session.ExpiresAt),
@@ -70,7 +74,7 @@ func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *st
 
 // UserSessions implements [store.Sessions].
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	if bad(userID) {
+	if s.badUser(userID) {
 		return nil, ctx.Err()
 	}
 	var found []store.Session
@@ -113,7 +117,7 @@ func (s *Store) DeleteSession(ctx context.Context, id string) error {
 
 // DeleteUserSessions implements [store.Sessions].
 func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) error {
-	if bad(userID) {
+	if s.badUser(userID) {
 		return ctx.Err()
 	}
 	var err error

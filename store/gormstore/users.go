@@ -40,9 +40,15 @@ func bad(id string) bool {
 	return c.err != nil
 }
 
+// badUser is bad for a user's ID. Where spaces at its end make no difference, it
+// has none: it would be the ID of someone else.
+func (s *Store) badUser(id string) bool {
+	return bad(id) || s.sh != nil && s.sh.padded && strings.HasSuffix(id, " ")
+}
+
 // User implements [store.Users].
 func (s *Store) User(ctx context.Context, id string) (*store.User, error) {
-	if bad(id) {
+	if s.badUser(id) {
 		return nil, store.ErrNotFound
 	}
 	u := new(store.User)
@@ -58,7 +64,7 @@ func (s *Store) User(ctx context.Context, id string) (*store.User, error) {
 
 // UpdateUser implements [store.Users].
 func (s *Store) UpdateUser(ctx context.Context, u *store.User) error {
-	if bad(u.ID) {
+	if s.badUser(u.ID) {
 		return store.ErrNotFound
 	}
 	if err := checkUser(u); err != nil {
@@ -113,7 +119,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 
 // DeleteUser implements [store.Users].
 func (s *Store) DeleteUser(ctx context.Context, id string) error {
-	if bad(id) {
+	if s.badUser(id) {
 		return nil
 	}
 	// Each table by name, because foreign keys may be off.
