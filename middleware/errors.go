@@ -48,7 +48,7 @@ var (
 
 // An Error is a request to an [Auth] that failed.
 type Error struct {
-	Op       string // "login", "callback", "link", "unlink", "reauth", "logout", "revoke", "backchannel", "load" or "client"
+	Op       string // "login", "callback", "link", "unlink", "reauth", "logout", "revoke", "backchannel", "load", "client", "delete" or "reseal"
 	Provider string // its ID, if one was involved
 	Reason   string // what went wrong, as one word of a fixed list such as "state_mismatch"; see [Reason]
 	ID       string // stands on the page and in the log, so that one leads to the other
