@@ -38,6 +38,7 @@ type fakeProvider struct {
 	revoked  []provider.Token
 	complete func(ctx context.Context, cb provider.Callback) error // runs first
 	refresh  func(ctx context.Context, tok provider.Token) (provider.Token, error)
+	revoke   func(ctx context.Context, tok provider.Token) error
 }
 
 func newFake(id string) *fakeProvider {
@@ -99,11 +100,15 @@ func (p *fakeProvider) Refresh(ctx context.Context, tok provider.Token) (provide
 	return f(ctx, tok)
 }
 
-func (p *fakeProvider) Revoke(_ context.Context, tok provider.Token) error {
+func (p *fakeProvider) Revoke(ctx context.Context, tok provider.Token) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.revoked = append(p.revoked, tok)
-	return nil
+	f := p.revoke
+	p.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f(ctx, tok)
 }
 
 // person makes code log in an identity with that subject.
