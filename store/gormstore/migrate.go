@@ -2,100 +2,161 @@ package gormstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-gormigrate/gormigrate/v2"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 )
 
-// A table is what Migrate makes. The first columns, as many as keys says, are
-// what it is recognised by; each has a type in the notation of [dialect.render].
-type table struct {
-	name    string
-	keys    int
-	columns []column
-	rest    string // constraints
-	indexes []index
+// Migrate brings the tables, all named gatepass_…, to the version that this
+// program needs: on an empty database it makes them, on one of a former version
+// it runs what has come since, and else it only looks. What has been run is in
+// the table gatepass_migrations. Tables that are there without it, made by the
+// first version of this library or by AutoMigrate of a model that embeds [User],
+// are taken as they are.
+//
+// Any number of programs may do so at once; one migrates and the others wait for
+// it, as long as ctx lasts. Programs of the former version may go on meanwhile.
+// Nothing is deleted, and a table of that name which is someone else's is left
+// alone and named in the error.
+//
+// If Migrate fails, SQLite and PostgreSQL are as before. MySQL and MariaDB keep
+// what was done by then. On either, call it again when the cause is gone.
+//
+// Of a Store in a transaction, Migrate becomes part of it. On MySQL and
+// MariaDB, which end a transaction when a table is made, that is an error.
+func (s *Store) Migrate(ctx context.Context) error { return s.migrate(ctx, files) }
+
+// MigrationSQL returns what [Store.Migrate] would run now, for someone else to
+// read or to run in its place, and "" if there is nothing to do. It changes
+// nothing, and needs no right to.
+func (s *Store) MigrationSQL(ctx context.Context) (string, error) {
+	return s.migrationSQL(ctx, files)
 }
 
-type column struct{ name, typ string }
-
-type index struct{ name, columns string }
-
-// All but the keys may be null, so that a column can be added to rows that are
-// there. A time that is missing is the zero time.
-func tables() (accounts, sessions, marks table) {
-	timeType := fmt.Sprintf("bigint NOT NULL DEFAULT %d", never)
-	accounts = table{
-		name: "gatepass_accounts", keys: 3,
-		columns: []column{
-			{"provider", "{id} NOT NULL"}, {"subject", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
-			{"issuer", "{long}"}, {"email", "{long}"}, {"name", "{long}"}, {"username", "{long}"}, {"avatar_url", "{long}"},
-			{"profile", "{long}"}, {"created_at", timeType}, {"updated_at", timeType},
-			{"sealed", "{blob}"}, {"token_expiry", timeType}, {"token_scopes", "{long}"}, {"leased_until", timeType},
-		},
-		rest: "PRIMARY KEY (provider, subject), CONSTRAINT gatepass_accounts_user" +
-			" FOREIGN KEY (user_id) REFERENCES gatepass_users (id){references}",
-		indexes: []index{{"gatepass_accounts_user_id", "user_id"}},
-	}
-
-	// Without a foreign key: an app may keep its users elsewhere.
-	sessions = table{
-		name: "gatepass_sessions", keys: 2,
-		columns: []column{
-			{"id", "{id} NOT NULL"}, {"user_id", "{user} NOT NULL"},
-			{"provider", "{long}"}, {"subject", "{long}"}, {"sid", "{long}"}, {"auth_time", timeType}, {"reauthed", "{boolean}"},
-			{"created_at", timeType}, {"seen_at", timeType}, {"expires_at", timeType}, {"user_agent", "{long}"}, {"ip", "{long}"},
-		},
-		rest:    "PRIMARY KEY (id)",
-		indexes: []index{{"gatepass_sessions_user_id", "user_id"}, {"gatepass_sessions_expires_at", "expires_at"}},
-	}
-
-	marks = table{
-		name: "gatepass_marks", keys: 2,
-		columns: []column{{"id", "{id} NOT NULL"}, {"ends_at", "bigint NOT NULL"}},
-		rest:    "PRIMARY KEY (id)",
-		indexes: []index{{"gatepass_marks_ends_at", "ends_at"}},
-	}
-	return accounts, sessions, marks
-}
-
-// Migrate makes the tables, all named gatepass_…, or adds what they lack. It
-// deletes nothing, refuses a table that is not ours, and may run in several
-// processes at once.
-func (s *Store) Migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context, fsys fs.FS) error {
 	if s.fail != nil {
 		return s.fail
 	}
-	_, _, marks := tables()
-	if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
-		// What a transaction takes SQLite's write lock with has to be there.
-		if _, err := s.exec(ctx, "CREATE TABLE IF NOT EXISTS "+s.sh.definition(marks)); err != nil {
-			return fmt.Errorf("gormstore: making the tables: %w", err)
+	todo, err := s.pending(ctx, fsys)
+	if err == nil && len(todo) > 0 {
+		err = s.migrateOnce(ctx, fsys)
+	}
+	if err != nil {
+		return fmt.Errorf("gormstore: making the tables: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) migrationSQL(ctx context.Context, fsys fs.FS) (string, error) {
+	if s.fail != nil {
+		return "", s.fail
+	}
+	text, err := s.script(ctx, fsys)
+	if err != nil {
+		return "", fmt.Errorf("gormstore: looking at the tables: %w", err)
+	}
+	return text, nil
+}
+
+func (s *Store) script(ctx context.Context, fsys fs.FS) (string, error) {
+	todo, err := s.pending(ctx, fsys)
+	if err != nil || len(todo) == 0 {
+		return "", err
+	}
+	var b strings.Builder
+	if there, err := s.hasTable(ctx, versions); err != nil {
+		return "", err
+	} else if !there {
+		b.WriteString(createVersions + ";\n\n")
+	}
+	for _, m := range todo {
+		for _, st := range m.statements {
+			done, err := s.skip(ctx, m, st)
+			if err != nil {
+				return "", err
+			}
+			if !done {
+				b.WriteString(st.sql + ";\n\n")
+			}
+		}
+		b.WriteString("INSERT INTO " + versions + " (id) VALUES ('" + m.id + "');\n\n")
+	}
+	return b.String(), nil
+}
+
+// pending returns the migrations that have not been run. It returns an error
+// before anything is done if one of them would meet a table that is not ours.
+func (s *Store) pending(ctx context.Context, fsys fs.FS) ([]migration, error) {
+	all, err := parse(fsys, s.db.Name())
+	if err != nil {
+		return nil, err
+	}
+	have, _, err := s.recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// One that is recorded and not known here is of a later version of the
+	// library, which leaves everything in place that this one needs.
+	todo := slices.DeleteFunc(all, func(m migration) bool { return slices.Contains(have, m.id) })
+	for _, m := range todo {
+		if err := s.ours(ctx, m); err != nil {
+			return nil, err
 		}
 	}
-	// Another process may make a table between our look and our making it,
-	// where the database cannot lock that out. The next look finds it.
+	return todo, nil
+}
+
+// skip reports whether a statement need not be run, because what it makes is
+// there. In a first migration that is what the library made before it had
+// versions, or the app. In a later one it is what MySQL has kept of one that
+// failed; on the others it can only be something else, and they will say so.
+func (s *Store) skip(ctx context.Context, m migration, st statement) (bool, error) {
+	if !strings.HasPrefix(m.id, "0001_") && s.db.Name() != "mysql" {
+		return false, nil
+	}
+	return s.done(ctx, st)
+}
+
+// migrateOnce migrates while no one else does.
+func (s *Store) migrateOnce(ctx context.Context, fsys fs.FS) error {
+	mysql := s.db.Name() == "mysql"
+	if mysql && s.tx != nil {
+		return errors.New("this database ends a transaction when a table is made; want a Store outside of one")
+	}
+	alone := *s
+	if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
+		// What a transaction takes SQLite's write lock with has to be there.
+		if _, err := s.exec(ctx, strings.Replace(createVersions, "TABLE", "TABLE IF NOT EXISTS", 1)); err != nil {
+			return err
+		}
+		sh := *s.sh
+		sh.texts.takeLock = "DELETE FROM " + versions + " WHERE 1 = 0"
+		alone.sh = &sh
+	}
+	// Some that speak PostgreSQL's protocol have no locks like its own, and a
+	// transaction that is serializable looks before it gets one. Both may meet a
+	// table that they had not seen. The next look finds it.
 	var err error
 	for range 3 {
-		err = s.transact(ctx, func(tx *Store) (err error) {
-			if tx.sh.lock != "" {
-				if _, err := tx.exec(ctx, tx.sh.lock); err != nil {
-					return err
+		err = alone.transact(ctx, func(tx *Store) (err error) {
+			unlock, err := tx.lockOut(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() {
+				if failed := unlock(); err == nil {
+					err = failed
 				}
-			}
-			if tx.sh.unlock != "" {
-				defer func() {
-					// The pool keeps the connection, and the connection the lock.
-					if _, failed := tx.exec(context.WithoutCancel(ctx), tx.sh.unlock); err == nil {
-						err = failed
-					}
-				}()
-			}
-			return tx.migrate(ctx)
+			}()
+			return tx.migrateLocked(ctx, fsys)
 		})
 		if err == nil || ctx.Err() != nil || s.tx != nil || errors.Is(err, errNotOurs) {
 			break
@@ -105,128 +166,69 @@ func (s *Store) Migrate(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("gormstore: making the tables: %w", err)
-	}
-	return nil
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	// The users are GORM's table, so that AutoMigrate of an app's model that
-	// embeds User finds nothing in it to alter.
-	m := s.db.WithContext(ctx).Set("gorm:table_options", s.sh.options).Migrator()
-	if !m.HasTable(&User{}) {
-		if err := m.CreateTable(&User{}); err != nil {
-			return err
-		}
-	}
-	have, err := s.columns(ctx, "gatepass_users")
-	if err != nil {
-		return err
-	}
-	want := []column{{name: "id"}}
-	for _, name := range strings.Split(userColumns, ", ") {
-		want = append(want, column{name: strings.TrimPrefix(name, "u.")})
-	}
-	if err := recognise("gatepass_users", have, want); err != nil {
-		return err
-	}
-	if err := s.indexEmail(ctx, m, have); err != nil {
-		return err
-	}
-	accounts, sessions, marks := tables()
-	for _, t := range []table{accounts, sessions, marks} {
-		if err := s.make(ctx, m, t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) make(ctx context.Context, m gorm.Migrator, t table) error {
-	if !m.HasTable(t.name) {
-		if _, err := s.exec(ctx, "CREATE TABLE "+s.sh.definition(t)); err != nil {
-			return err
-		}
-	} else {
-		have, err := s.columns(ctx, t.name)
-		if err != nil {
-			return err
-		}
-		if err := recognise(t.name, have, t.columns[:t.keys]); err != nil {
-			return err
-		}
-		for _, c := range t.columns[t.keys:] {
-			if slices.Contains(have, c.name) {
-				continue
-			}
-			if _, err := s.exec(ctx, s.sh.render("ALTER TABLE "+t.name+" ADD COLUMN "+c.name+" "+c.typ)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, i := range t.indexes {
-		if m.HasIndex(t.name, i.name) {
-			continue
-		}
-		if _, err := s.exec(ctx, "CREATE INDEX "+i.name+" ON "+t.name+" ("+i.columns+")"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// definition is what comes after CREATE TABLE.
-func (d dialect) definition(t table) string {
-	var defs []string
-	for _, c := range t.columns {
-		defs = append(defs, c.name+" "+c.typ)
-	}
-	defs = append(defs, t.rest)
-	return d.render(t.name+" ("+strings.Join(defs, ", ")+")") + d.options
-}
-
-var errNotOurs = errors.New("a table is not ours")
-
-// recognise returns an error if a table of that name is someone else's.
-func recognise(name string, have []string, want []column) error {
-	for _, c := range want {
-		if !slices.Contains(have, c.name) {
-			return fmt.Errorf("%w: %s has no column %s", errNotOurs, name, c.name)
-		}
-	}
-	return nil
-}
-
-// columns asks for a table's columns in the one way that all drivers know.
-func (s *Store) columns(ctx context.Context, table string) ([]string, error) {
-	rows, err := s.pool().QueryContext(ctx, "SELECT * FROM "+table+" WHERE 1 = 0")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	return names, rows.Err()
-}
-
-// indexEmail makes it quick to find a user by address. An index on the address
-// in lower case holds whoever wrote the row; MySQL and MariaDB have no such index
-// in common, but columns that are computed.
-func (s *Store) indexEmail(ctx context.Context, m gorm.Migrator, have []string) error {
-	const name = "gatepass_users_email"
-	on := "(" + s.sh.emailKey + ")"
-	if s.sh.emailKey == "email_key" && !slices.Contains(have, "email_key") {
-		if _, err := s.exec(ctx, "ALTER TABLE gatepass_users ADD COLUMN email_key varchar(320)"+
-			" GENERATED ALWAYS AS (lower(left(email, 320))) STORED"); err != nil {
-			return err
-		}
-	}
-	if m.HasIndex("gatepass_users", name) {
-		return nil
-	}
-	_, err := s.exec(ctx, "CREATE INDEX "+name+" ON gatepass_users "+on)
 	return err
+}
+
+// lockOut waits until no other process migrates, and returns what lets the next
+// one go on. On SQLite, a transaction does both by itself.
+func (s *Store) lockOut(ctx context.Context) (unlock func() error, err error) {
+	switch s.db.Name() {
+	case "postgres":
+		// Until the end of the transaction.
+		_, err = s.exec(ctx, "SELECT pg_advisory_xact_lock(7165346298741)")
+	case "mysql":
+		const name = "left(concat('gatepass ', database()), 64)"
+		for got := (sql.NullInt64{}); got.Int64 != 1; {
+			if err := s.one(ctx, "SELECT GET_LOCK("+name+", 10)", nil, &got); err != nil {
+				return nil, err
+			}
+			if !got.Valid {
+				return nil, errors.New("the database gave no lock")
+			}
+		}
+		return func() error {
+			// The pool keeps the connection, and the connection the lock.
+			var released sql.NullInt64
+			return s.one(context.WithoutCancel(ctx), "SELECT RELEASE_LOCK("+name+")", nil, &released)
+		}, nil
+	}
+	return func() error { return nil }, err
+}
+
+func (s *Store) migrateLocked(ctx context.Context, fsys fs.FS) error {
+	todo, err := s.pending(ctx, fsys) // anew: someone else may have migrated
+	if err != nil || len(todo) == 0 {
+		return err
+	}
+	if there, err := s.hasTable(ctx, versions); err != nil {
+		return err
+	} else if !there {
+		if _, err := s.exec(ctx, createVersions); err != nil {
+			return err
+		}
+	}
+	// Gormigrate, because it brings nothing along but GORM, and runs in whatever
+	// transaction it is given: what it records is true if and only if the
+	// migration is. Goose and golang-migrate want a *sql.DB of their own, and put
+	// the drivers of a dozen databases into the module graph of each importer.
+	var steps []*gormigrate.Migration
+	for _, m := range todo {
+		steps = append(steps, &gormigrate.Migration{ID: m.id, Migrate: func(*gorm.DB) error { return s.run(ctx, m) }})
+	}
+	db := s.db.Session(&gorm.Session{NewDB: true, Context: ctx, Logger: logger.Discard, SkipDefaultTransaction: true})
+	return gormigrate.New(db, &gormigrate.Options{TableName: versions, IDColumnName: "id", IDColumnSize: 255}, steps).Migrate()
+}
+
+func (s *Store) run(ctx context.Context, m migration) error {
+	for i, st := range m.statements {
+		done, err := s.skip(ctx, m, st)
+		if err == nil && !done {
+			_, err = s.exec(ctx, st.sql)
+		}
+		if err != nil {
+			first, _, _ := strings.Cut(st.sql, "\n")
+			return fmt.Errorf("%s, statement %d of %d, %q: %w", m.id, i+1, len(m.statements), first, err)
+		}
+	}
+	return nil
 }
