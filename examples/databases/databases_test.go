@@ -216,7 +216,7 @@ func signUp(tb testing.TB, s store.Store, subject string) (*store.User, *store.A
 		if err := tx.CreateUser(tb.Context(), u, a); err != nil {
 			return err
 		}
-		if err := tx.PutToken(tb.Context(), a.Key, token()); err != nil {
+		if err := tx.PutToken(tb.Context(), a.Key, sealedToken()); err != nil {
 			return err
 		}
 		session = newSession(u.ID)
@@ -228,6 +228,6 @@ func signUp(tb testing.TB, s store.Store, subject string) (*store.User, *store.A
 	return u, a, session
 }
 
-func token() *store.Token {
+func sealedToken() *store.Token {
 	return &store.Token{Sealed: make([]byte, 300), Expiry: time.Now().Add(time.Hour), Scopes: []string{"read:user"}}
 }

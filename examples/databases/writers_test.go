@@ -54,7 +54,7 @@ func signUpAndIn(ctx context.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	if err := s.PutToken(ctx, a.Key, token()); err != nil {
+	if err := s.PutToken(ctx, a.Key, sealedToken()); err != nil {
 		return fmt.Errorf("PutToken: %w", err)
 	}
 	if _, _, err := store.SessionUser(ctx, s, s, session.ID); err != nil {

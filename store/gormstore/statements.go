@@ -75,11 +75,24 @@ func (d dialect) statements() statements {
 		insertMark:     d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
 		renewMark:      d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
 
-		// A thousand at a time, so that no lock is held for long. The query within
-		// the query is there for MySQL, which wants no LIMIT in the outer one.
-		expiredSessions: d.render("DELETE FROM gatepass_sessions WHERE id IN" +
-			" (SELECT id FROM (SELECT id FROM gatepass_sessions WHERE expires_at <= ? LIMIT 1000) x)"),
-		expiredMarks: d.render("DELETE FROM gatepass_marks WHERE id IN" +
-			" (SELECT id FROM (SELECT id FROM gatepass_marks WHERE ends_at <= ? LIMIT 1000) x)"),
+		expiredSessions: d.sweep("gatepass_sessions", "expires_at"),
+		expiredMarks:    d.sweep("gatepass_marks", "ends_at"),
 	}
+}
+
+// sweep deletes rows of which the time in a column has come, a thousand at a
+// time, so that no lock is held for long. In each database this is the form for
+// which it reads nothing but those rows, however many others there are.
+func (d dialect) sweep(table, column string) string {
+	some := "SELECT id FROM " + table + " WHERE " + column + " <= ? ORDER BY " + column + " LIMIT 1000"
+	switch {
+	case d.sqlite:
+		return "DELETE FROM " + table + " WHERE id IN (" + some + ")"
+	case d.numbered:
+		// The column a second time, because PostgreSQL looks at no more than the
+		// outer condition again when it has waited for someone who made the row
+		// last longer.
+		return strings.ReplaceAll("DELETE FROM "+table+" WHERE id = ANY (ARRAY("+some+")) AND "+column+" <= ?", "?", "$1")
+	}
+	return "DELETE FROM " + table + " WHERE " + column + " <= ? ORDER BY " + column + " LIMIT 1000"
 }
