@@ -426,7 +426,7 @@ func TestRequireAccount(t *testing.T) {
 		t.Fatalf("link: got %d to %q", resp.StatusCode, resp.Header.Get("Location"))
 	}
 	// It was asked for a moment ago: a page, not a loop.
-	if resp := b.get("/repos"); resp.StatusCode != 403 || !strings.Contains(body(t, resp), "did not allow") {
+	if resp := b.get("/repos"); resp.StatusCode != 403 || !strings.Contains(body(t, resp), "has allowed so far (repo)") {
 		t.Errorf("just back: got %d, want a page that says so", resp.StatusCode)
 	}
 	a.clock.advance(2 * time.Minute)
