@@ -128,3 +128,25 @@ func TestCustomGetsAClientWithLimits(t *testing.T) {
 	}
 	begin(t, d.New(), provider.Request{})
 }
+
+func TestBodiesLeftOpenDoNotStopLogins(t *testing.T) {
+	s := newService(t)
+	d := customDefinition(provider.Identity{Subject: "7"}, nil)
+	d.Begin = func(ctx context.Context, c *http.Client, _ provider.Request) (provider.Redirect, error) {
+		req, err := http.NewRequestWithContext(ctx, "GET", s.URL+"/user", nil)
+		if err != nil {
+			return provider.Redirect{}, err
+		}
+		_, err = c.Do(req) // and nobody closes the body
+		return provider.Redirect{URL: "https://s.example/"}, err
+	}
+	p := d.New()
+	for range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := p.Begin(ctx, provider.Request{State: svcState, CallbackURL: svcBack})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

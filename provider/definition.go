@@ -196,7 +196,7 @@ type Custom struct {
 // token answer, or of what [Dialect.Keep] kept), {callback.x} and {profile.x}.
 // Values are escaped for where they stand. Where no part of a call holds
 // {access_token} or {client_basic}, the access token is sent as a bearer token.
-// A call of which a variable has no value fails. Only {token.x} may stand for
+// A call of which a variable has no value fails, if it is not optional. Only {token.x} may stand for
 // the host of a URL or for its beginning. In a Body, braces around anything else
 // are text.
 //

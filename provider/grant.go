@@ -81,8 +81,8 @@ func (g *grant) config(op string, ep oauth2.Endpoint) (*oauth2.Config, error) {
 func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, verifier string, scopes []string) (Token, map[string]any, error) {
 	d := g.dia()
 	code := cb.Param(d.code)
-	if code == "" {
-		return Token{}, nil, newError(g.info, "exchange", reasonCode, errors.New("the callback has no code"))
+	if code == "" || len(cb.params[d.code]) > 1 {
+		return Token{}, nil, newError(g.info, "exchange", reasonCode, errors.New("the callback has no code, or two"))
 	}
 	if g.pkce && !validVerifier(verifier) {
 		return Token{}, nil, newError(g.info, "exchange", reasonMemo, errors.New("the PKCE verifier is lost"))

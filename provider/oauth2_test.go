@@ -110,6 +110,22 @@ func TestAbsentScopesAreThoseAskedFor(t *testing.T) {
 	}
 }
 
+func TestBeginRefusesWhatCannotBeSent(t *testing.T) {
+	p := newService(t).make(t, nil)
+	for name, req := range map[string]provider.Request{
+		"no state":         {CallbackURL: svcBack},
+		"no callback":      {State: svcState},
+		"too many scopes":  {State: svcState, CallbackURL: svcBack, Scopes: strings.Fields(strings.Repeat("x ", 5) + strings.Repeat("y", 1000))},
+		"one scope is two": {State: svcState, CallbackURL: svcBack, Scopes: []string{"x admin"}},
+	} {
+		if _, err := p.Begin(t.Context(), req); err == nil {
+			t.Errorf("%s: no error", name)
+		} else {
+			rejected(t, err, "begin", "request_invalid")
+		}
+	}
+}
+
 func TestAppCannotSetParametersOfTheProtocol(t *testing.T) {
 	s := newService(t)
 	evil := url.Values{
