@@ -29,6 +29,9 @@ func TestCustomFillsIn(t *testing.T) {
 	if err := provider.Check(p); err != nil {
 		t.Fatal(err)
 	}
+	if i := p.Info(); i.ID != "two" || i.Name != "Service" {
+		t.Errorf("got %+v", i)
+	}
 	id, _, err := login(t, p)
 	if err != nil || id.Provider != "two" || id.Issuer != "https://issuer.example" || id.Email != "" || id.EmailVerified || id.AvatarURL != "" {
 		t.Errorf("got %+v, %v", id, err)

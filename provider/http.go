@@ -136,13 +136,6 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// CloseIdleConnections lets http.Client.CloseIdleConnections work.
-func (l *limits) CloseIdleConnections() {
-	if c, ok := l.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
 // limitedBody ends with errTooLarge where [io.LimitedReader] would end as if all
 // had been read.
 type limitedBody struct {
