@@ -166,7 +166,7 @@ func (a *Auth) revoke(ctx context.Context, e *entry, tok provider.Token) {
 	defer cancel()
 	err := hooked(func() error { return provider.Revoke(ctx, e.Provider, tok) })
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		a.event(ctx, "revoke_failed", e.info.ID, err)
+		a.event(ctx, "revoke_failed", e.info.ID, asProviderError(e, "revoke", err))
 	}
 }
 

@@ -163,13 +163,24 @@ func checkRedirect(to provider.Redirect) error {
 	return nil
 }
 
-// asProviderError makes sure that err tells which provider failed at what.
+// asProviderError makes sure that err tells which provider failed at what, and
+// not the URL of the request that did: a provider written by hand may have put
+// a code or a token there.
 func asProviderError(e *entry, op string, err error) error {
 	var pe *provider.Error
-	if errors.As(err, &pe) || errors.Is(err, errPanic) {
+	var ue *url.Error
+	known := errors.As(err, &pe)
+	switch {
+	case errors.Is(err, errPanic), known && !errors.As(err, &ue):
 		return err
+	case !errors.As(err, &ue):
+		return &provider.Error{Provider: e.info.ID, Op: op, Err: err}
+	case !known || errors.As(ue.Err, &pe):
+		return asProviderError(e, op, ue.Err)
 	}
-	return &provider.Error{Provider: e.info.ID, Op: op, Err: err}
+	clean := *pe
+	clean.Err = ue.Err
+	return asProviderError(e, op, &clean)
 }
 
 // serveLink begins to add one more way in for whoever is logged in.
