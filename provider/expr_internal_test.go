@@ -367,7 +367,7 @@ func TestOnlyHTTPSPictures(t *testing.T) {
 func TestSafeCode(t *testing.T) {
 	for s, want := range map[string]string{
 		"invalid_grant": "invalid_grant", "40029": "40029", "a.b-c": "a.b-c", "": "", "<script>": "", "a b": "", "a\nb": "",
-		"SplxlOBeZQQYbYS6WxSbIA": "", strings.Repeat("a", 64): strings.Repeat("a", 64), strings.Repeat("a", 65): "",
+		"SplxlOBeZQQYbYS6WxSbIA": "", "oauth2_error": "oauth2_error", "code-2qk7x4vbn3zt5mwrc6hj": "", "0123456789abcdef0123": "", strings.Repeat("a", 64): strings.Repeat("a", 64), strings.Repeat("a", 65): "",
 	} {
 		if got := safeCode(s); got != want {
 			t.Errorf("%q: got %q, want %q", s, got, want)

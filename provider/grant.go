@@ -191,6 +191,14 @@ func (g *grant) callExchange(ctx context.Context, op string, conf *oauth2.Config
 func newError(info Info, op, reason string, err error) *Error {
 	var own *Error
 	if errors.As(err, &own) {
+		if own.Provider == "" {
+			named := *own
+			named.Provider = info.ID
+			if named.Op == "" {
+				named.Op = op
+			}
+			return &named
+		}
 		return own
 	}
 	err = cleanError(err)
