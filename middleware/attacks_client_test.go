@@ -238,8 +238,7 @@ func (s *panickyStore) UserAccounts(ctx context.Context, id string) ([]store.Acc
 // Sessions may be kept elsewhere than users are.
 func TestSessionsInAnotherStore(t *testing.T) {
 	elsewhere := memstore.New()
-	var a *app
-	a = newApp(t, func(c *middleware.Config) { c.Session.Store = elsewhere })
+	a := newApp(t, func(c *middleware.Config) { c.Session.Store = elsewhere })
 	a.github.person("ada", ada)
 	a.other.person("ada", provider.Identity{Subject: "o-1"})
 	b, second := a.browser(), a.browser()

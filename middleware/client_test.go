@@ -162,11 +162,14 @@ func TestRenewalAmongProcesses(t *testing.T) {
 		calls.Add(1)
 		return provider.Token{AccessToken: "at-new", Expiry: a.clock.Now().Add(time.Hour)}, nil
 	}
+	processes := make([]*app, 5)
+	for i := range processes {
+		processes[i] = newApp(t, func(c *middleware.Config) { c.Store = a.store })
+		processes[i].github, processes[i].clock = a.github, a.clock
+		withAPI(processes[i], srv, nil)
+	}
 	var wg sync.WaitGroup
-	for range 5 {
-		other := newApp(t, func(c *middleware.Config) { c.Store = a.store })
-		other.github, other.clock = a.github, a.clock
-		withAPI(other, srv, nil)
+	for _, other := range processes {
 		wg.Go(func() {
 			if got, err := other.call(id, "/user"); err != nil || got != "/user Bearer at-new" {
 				t.Errorf("got %q, %v", got, err)

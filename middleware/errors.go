@@ -223,7 +223,7 @@ func StatusCode(err error) int {
 		return http.StatusBadGateway
 	}
 	var se *session.Error
-	if errors.As(err, &se) {
+	if errors.As(err, &se) && (se.Reason == "store" || se.Reason == "cookies") {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

@@ -150,7 +150,6 @@ type app struct {
 	clock         *clock
 	mux           *http.ServeMux
 	log           *logBuffer
-	lastErr       error
 }
 
 type logBuffer struct {

@@ -169,23 +169,8 @@ func (a *Auth) own(r *http.Request) bool {
 	return ok && (arg != "") == rt.arg || ok && name == "login" && arg == ""
 }
 
-// atPrefix reports whether p begins with Config.Path, below as much of
-// BaseURL's path as a proxy or http.StripPrefix has left.
+// atPrefix reports whether p begins with Config.Path, below BaseURL's path or
+// where a proxy or http.StripPrefix has taken that away.
 func (a *Auth) atPrefix(p string) bool {
-	if path.Clean(p) != p {
-		return false
-	}
-	for rest := a.base; ; {
-		if strings.HasPrefix(p, rest+a.cfg.Path+"/") {
-			return true
-		}
-		if rest == "" {
-			return false
-		}
-		if i := strings.IndexByte(rest[1:], '/'); i >= 0 {
-			rest = rest[1+i:]
-		} else {
-			rest = ""
-		}
-	}
+	return (strings.HasPrefix(p, a.prefix+"/") || strings.HasPrefix(p, a.cfg.Path+"/")) && path.Clean(p) == p
 }
