@@ -16,7 +16,6 @@ import (
 
 	"github.com/gatepass/gatepass/middleware"
 	"github.com/gatepass/gatepass/provider"
-	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/memstore"
 )
@@ -544,22 +543,5 @@ func TestCurrentUserOfAnotherAuthIsNotEnough(t *testing.T) {
 	})
 	if resp := b.get("/fake"); resp.StatusCode != 303 {
 		t.Errorf("WithUser: got %d, want 303", resp.StatusCode)
-	}
-}
-
-func TestTwoAuthsWithOneSecret(t *testing.T) {
-	s := memstore.New()
-	a := newApp(t, func(c *middleware.Config) { c.Store = s })
-	admin := newApp(t, func(c *middleware.Config) {
-		c.Store, c.Path = s, "/admin/auth"
-		c.Session = session.Config{Name: "admin"}
-	})
-	a.github.person("ada", ada)
-	b := a.browser()
-	b.login("github", "ada")
-	r := httptest.NewRequest(http.MethodGet, baseURL+"/", nil)
-	r.AddCookie(&http.Cookie{Name: "__Host-admin", Value: b.sessionCookie()})
-	if u, err := admin.auth.User(r); !errors.Is(err, middleware.ErrNoUser) {
-		t.Errorf("got %v, %v; want ErrNoUser", u, err)
 	}
 }
