@@ -24,7 +24,7 @@ func (a *Auth) serveAccount(w http.ResponseWriter, r *http.Request, _ *entry) {
 		a.fail(w, r, "account", "", err)
 		return
 	case who == nil:
-		a.turnAway(w, r, session.ErrNone)
+		a.turnAway(w, r, a.loginURL(a.here(r)))
 		return
 	}
 	accounts, err := a.cfg.Store.UserAccounts(r.Context(), who.User.ID)
@@ -114,14 +114,8 @@ func (a *Auth) unlink(w http.ResponseWriter, r *http.Request, e *entry, who *ses
 		return err
 	}
 	tok, tokErr := a.openToken(ctx, acct)
-	err = a.cfg.Store.RemoveAccount(ctx, acct.Key, a.usable)
-	switch {
-	case errors.Is(err, store.ErrLastAccount):
-		return because("last_method", err)
-	case errors.Is(err, store.ErrNotFound):
-		return nil // another tab was first
-	case err != nil:
-		return storeFailed(err)
+	if err := a.removeOwn(ctx, who.User.ID, acct.Key, a.usable); err != nil {
+		return err
 	}
 	// The way in is gone. What follows must not bring it back if it fails.
 	endErr := a.sessions.EndProvider(ctx, who.User.ID, acct.Provider, who.Session.ID)
@@ -172,7 +166,7 @@ func (a *Auth) revoke(ctx context.Context, e *entry, tok provider.Token) {
 	defer cancel()
 	err := hooked(func() error { return provider.Revoke(ctx, e.Provider, tok) })
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		a.event(ctx, "revoke_failed", e.info.ID, err)
+		a.event(ctx, "revoke_failed", e.info.ID, asProviderError(e, "revoke", err))
 	}
 }
 
@@ -241,10 +235,11 @@ func (a *Auth) serveSession(w http.ResponseWriter, r *http.Request, _ *entry) {
 }
 
 // RequireAccount is like RequireUser for pages that need a usable token of that
-// provider, with those scopes. It sends a person there once; someone who has no
-// such account yet is asked to link it, by a button. Someone who came back
-// without what was asked for gets a page that says so, with a button to try
-// again. It panics if New was given no provider with that ID.
+// provider, with those scopes. Visitors log in with it, unless the app has a
+// [Config.LoginURL]. It sends a person there once; someone who has no such
+// account yet is asked to link it, by a button. Someone who came back without
+// what was asked for gets a page that says so, with a button to try again. It
+// panics if New was given no provider with that ID.
 func (a *Auth) RequireAccount(providerID string, scopes ...string) func(http.Handler) http.Handler {
 	e := a.byID[providerID]
 	if e == nil {
@@ -253,29 +248,47 @@ func (a *Auth) RequireAccount(providerID string, scopes ...string) func(http.Han
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			req, v, err := a.load(w, r, true)
-			if err != nil {
-				a.turnAway(w, r, err)
-				return
+			var accounts []store.Account
+			usable := false
+			if err == nil && v != nil {
+				err = hooked(func() (err error) {
+					accounts, usable, err = a.usableAccounts(req.Context(), v, e, scopes)
+					return err
+				})
 			}
-			accounts, err := a.accountsOf(req.Context(), v, e)
-			if err != nil {
+			switch {
+			case err != nil:
 				a.fail(w, r, "load", providerID, err)
-				return
+			case v == nil && a.cfg.LoginURL == "":
+				a.turnAway(w, r, a.LoginPath(providerID, a.here(r)))
+			case v == nil:
+				a.turnAway(w, r, a.loginURL(a.here(r)))
+			case usable:
+				next.ServeHTTP(w, req)
+			default:
+				a.obtain(w, r, e, v, accounts, scopes)
 			}
-			for i := range accounts {
-				tok, err := a.liveToken(req.Context(), e, &accounts[i])
-				if err == nil && hasScopes(tok.Scopes, scopes) {
-					next.ServeHTTP(w, req)
-					return
-				}
-				if err != nil && !errors.Is(err, ErrNoToken) {
-					a.fail(w, r, "load", providerID, err)
-					return
-				}
-			}
-			a.obtain(w, r, e, v, accounts, scopes)
 		})
 	}
+}
+
+// usableAccounts returns the user's accounts at the provider, and whether one
+// of them has a token with those scopes.
+func (a *Auth) usableAccounts(ctx context.Context, v *visit, e *entry, scopes []string) ([]store.Account, bool, error) {
+	accounts, err := a.accountsOf(ctx, v, e)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range accounts {
+		tok, err := a.liveToken(ctx, e, &accounts[i])
+		switch {
+		case err == nil && hasScopes(tok.Scopes, scopes):
+			return accounts, true, nil
+		case err != nil && !errors.Is(err, ErrNoToken):
+			return nil, false, err
+		}
+	}
+	return accounts, false, nil
 }
 
 func hasScopes(granted, wanted []string) bool {
@@ -291,6 +304,10 @@ func hasScopes(granted, wanted []string) bool {
 func (a *Auth) obtain(w http.ResponseWriter, r *http.Request, e *entry, v *visit, accounts []store.Account, scopes []string) {
 	if !wantsPage(r) || r.Method != http.MethodGet {
 		a.fail(w, r, "load", e.info.ID, ErrNoToken)
+		return
+	}
+	if prefetched(r) {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	returnTo := a.here(r)
@@ -311,10 +328,18 @@ func (a *Auth) obtain(w http.ResponseWriter, r *http.Request, e *entry, v *visit
 	})
 	if s := a.site(r); justBack || e.info.Asks != "" || s != siteOwn && s != siteNone && s != siteLikely {
 		if justBack {
-			data.Text = e.info.Name + " did not allow what this page needs (" + strings.Join(scopes, ", ") + "). You can try again and allow it there."
+			data.Text = "This page needs more than " + e.info.Name + " has allowed so far"
+			if len(scopes) > 0 {
+				data.Text += " (" + strings.Join(scopes, ", ") + ")"
+			}
+			data.Text += ". You can allow it there."
 		}
 		data.Buttons = a.reauthButtons(accounts, v.session, e)
 		a.page(w, r, http.StatusForbidden, "login", data)
+		return
+	}
+	if err := a.limited(r, "reauth"); err != nil {
+		a.fail(w, r, "reauth", e.info.ID, err)
 		return
 	}
 	a.begin(w, r, e, session.Flow{

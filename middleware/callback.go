@@ -27,8 +27,8 @@ func (a *Auth) serveCallback(w http.ResponseWriter, r *http.Request, e *entry) {
 		a.keepPost(w, r, e)
 		return
 	}
-	if err := a.finish(w, r, e); err != nil {
-		a.fail(w, r, "callback", e.info.ID, err)
+	if op, err := a.finish(w, r, e); err != nil {
+		a.fail(w, r, op, e.info.ID, err)
 	}
 }
 
@@ -41,6 +41,9 @@ func (a *Auth) keepPost(w http.ResponseWriter, r *http.Request, e *entry) {
 		err = because("unexpected_response", errBadRequest)
 	}
 	if err == nil {
+		err = onlyAsked(r.PostForm)
+	}
+	if err == nil {
 		err = a.sessions.KeepPost(w, r, r.PostForm)
 	}
 	if err != nil {
@@ -50,57 +53,80 @@ func (a *Auth) keepPost(w http.ResponseWriter, r *http.Request, e *entry) {
 	redirect(w, a.prefix+"/callback/"+url.PathEscape(e.info.ID)+"?state="+url.QueryEscape(r.PostForm.Get("state")))
 }
 
-// params returns what the provider sent, by query or by form_post.
-func (a *Auth) params(w http.ResponseWriter, r *http.Request, e *entry) (url.Values, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, because("duplicate_param", errBadRequest)
-	}
-	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied", "user"} {
-		if len(query[name]) > 1 {
-			return nil, because("duplicate_param", errBadRequest)
-		}
-	}
-	if query.Get("state") == "" {
-		return nil, because("state_missing", provider.ErrState)
-	}
-	if e.info.PostsBack && len(query) == 1 {
-		return a.sessions.TakePost(w, r, query.Get("state"))
-	}
-	return query, nil
-}
-
-func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) error {
-	params, err := a.params(w, r, e)
-	if err != nil {
-		return err
-	}
-	// Whoever is logged in is asked for first, since a store that does not
-	// answer must leave the flow as it is.
-	who, err := a.visitor(r)
-	if err != nil {
-		return err
-	}
-	f, err := a.sessions.EndFlow(w, r, params.Get("state"))
-	switch {
-	case errors.Is(err, session.ErrUsed) && a.isDone(who, f, e):
-		redirect(w, a.returnTo(f.ReturnTo)) // a double click
-		return nil
-	case errors.Is(err, session.ErrFlow):
-		return err
-	case err != nil:
-		return storeFailed(err)
-	}
-	if f.Provider != e.info.ID {
-		return because("tx_provider", session.ErrFlow)
-	}
-	if err := a.sameVisitor(f, who); err != nil {
-		return err
-	}
+// onlyAsked refuses tokens, which nobody asked for in a callback.
+func onlyAsked(params url.Values) error {
 	for _, name := range []string{"access_token", "id_token", "response"} {
 		if params.Has(name) {
 			return because("unexpected_response", errBadRequest)
 		}
+	}
+	return nil
+}
+
+// params returns what the provider sent, by query or by form_post.
+func (a *Auth) params(w http.ResponseWriter, r *http.Request, e *entry) (params url.Values, posted bool, err error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, false, because("bad_request", errBadRequest)
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied", "user"} {
+		if len(query[name]) > 1 {
+			return nil, false, because("duplicate_param", errBadRequest)
+		}
+	}
+	if query.Get("state") == "" {
+		return nil, false, because("state_missing", provider.ErrState)
+	}
+	if e.info.PostsBack && len(query) == 1 {
+		params, err := a.sessions.TakePost(w, r, query.Get("state"))
+		return params, true, err
+	}
+	return query, false, nil
+}
+
+// finish finds the flow of a callback and ends it. It returns what the flow was
+// for, as far as that is known, for an error to tell.
+func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) (op string, err error) {
+	op = "callback"
+	params, posted, err := a.params(w, r, e)
+	if err != nil {
+		return op, err
+	}
+	// Whoever is logged in is asked for first, since a store that does not
+	// answer must leave the flow, and what was posted, as it is.
+	who, err := a.visitor(r)
+	var f session.Flow
+	if err == nil {
+		if f, err = a.sessions.EndFlow(w, r, params.Get("state")); err != nil && !errors.Is(err, session.ErrFlow) {
+			err = storeFailed(err)
+		}
+	}
+	switch {
+	case errors.Is(err, session.ErrUsed) && a.isDone(who, f, e):
+		redirect(w, a.returnTo(f.ReturnTo)) // a double click
+		return op, nil
+	case errors.Is(err, session.ErrFlow):
+		return op, err
+	case err != nil:
+		if posted {
+			err = errors.Join(err, a.sessions.KeepPost(w, r, params))
+		}
+		return op, err
+	case f.Provider != e.info.ID:
+		return op, because("tx_provider", session.ErrFlow)
+	case f.Purpose != session.Login:
+		op = opOf(f.Purpose)
+	}
+	if err := a.sameVisitor(f, who); err != nil {
+		return op, err
+	}
+	return op, a.exchange(w, r, e, f, who, params)
+}
+
+// exchange asks the provider who came back, and does what the flow was for.
+func (a *Auth) exchange(w http.ResponseWriter, r *http.Request, e *entry, f session.Flow, who *session.Found, params url.Values) error {
+	if err := onlyAsked(params); err != nil {
+		return err
 	}
 	cb, err := provider.NewCallback(provider.Request{State: f.State, CallbackURL: f.CallbackURL}, f.Memo, params)
 	if err != nil {
@@ -130,13 +156,17 @@ func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) error {
 	return because("tx_purpose", session.ErrFlow)
 }
 
-// isDone reports whether the visitor's session is the outcome of the flow: the
-// browser sent the callback twice, and the first has succeeded.
+// isDone reports whether the browser sent a callback twice, so that it may go
+// on: a login's, if the visitor's session came of it; any other's, if they are
+// the user who began it.
 func (a *Auth) isDone(who *session.Found, f session.Flow, e *entry) bool {
-	if who == nil || f.Provider != e.info.ID || who.Session.CreatedAt.Before(f.Began) {
+	switch {
+	case who == nil || f.Provider != e.info.ID:
 		return false
+	case f.Purpose == session.Login:
+		return !who.Session.CreatedAt.Before(f.Began) && a.entryOf(who.Session.Provider) == e
 	}
-	return f.Purpose == session.Login && a.entryOf(who.Session.Provider) == e || f.UserID == who.User.ID
+	return f.UserID == who.User.ID
 }
 
 // sameVisitor makes sure that nobody but the user who began to link or to
@@ -222,6 +252,13 @@ func (a *Auth) renewFailed(err error) error {
 // finishReauth takes the way round by the provider as proof that the person is
 // who they were. It never logs in, links or creates anybody.
 func (a *Auth) finishReauth(ctx context.Context, w http.ResponseWriter, r *http.Request, v *arrival, f session.Flow, who *session.Found) error {
+	at, vouched := a.now(), false
+	if f.Reauth && v.e.info.Reauth {
+		at, vouched = v.id.AuthTime, true
+		if at.IsZero() || at.Before(f.Began.Truncate(time.Second).Add(-time.Minute)) {
+			return because("auth_time", provider.ErrDenied)
+		}
+	}
 	if err := a.refreshAccount(ctx, v, who.User.ID); err != nil {
 		return err
 	}
@@ -229,17 +266,6 @@ func (a *Auth) finishReauth(ctx context.Context, w http.ResponseWriter, r *http.
 		// A page needed a token; nobody asked for a proof, and there is none.
 		redirect(w, a.returnTo(f.ReturnTo))
 		return nil
-	}
-	now := a.now()
-	at, vouched := now, false
-	if v.e.info.Reauth {
-		at, vouched = v.id.AuthTime, true
-		if at.IsZero() || at.Before(f.Began.Truncate(time.Second).Add(-time.Minute)) {
-			return because("auth_time", provider.ErrDenied)
-		}
-		if at.After(now) {
-			at = now
-		}
 	}
 	if err := a.sessions.Reauthenticated(w, r, at, vouched); err != nil {
 		return a.renewFailed(err)

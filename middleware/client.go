@@ -14,7 +14,7 @@ import (
 // renewing the token when needed and keeping the new one. A URL without a host
 // is resolved against the provider's API, as in Get("/user"). If the token is
 // beyond repair, the error wraps [ErrNoToken], also that of a later request;
-// if nobody is logged in, [ErrNoUser].
+// if nobody is logged in to this Auth, [ErrNoUser].
 //
 // The client may outlive ctx: each request runs under its own context. The
 // token goes to the provider's own hosts only.
@@ -32,11 +32,17 @@ func (a *Auth) client(ctx context.Context, providerID string) (*http.Client, err
 		return nil, errUnknownProvider
 	}
 	v := visitOf(ctx)
-	if v == nil {
+	if v == nil || v.auth != nil && v.auth != a {
 		return nil, ErrNoUser
 	}
 	if v.token != nil && a.entryOf(v.account.Provider) == e {
+		if v.token.AccessToken == "" {
+			return nil, ErrNoToken
+		}
 		return provider.Client(ctx, e.Provider, *v.token), nil
+	}
+	if err := a.stillThere(ctx, v); err != nil {
+		return nil, err
 	}
 	accounts, err := a.accountsOf(ctx, v, e)
 	if err != nil {
@@ -55,6 +61,23 @@ func (a *Auth) client(ctx context.Context, providerID string) (*http.Client, err
 		}
 	}
 	return nil, err
+}
+
+// stillThere asks the store about a user whom the cache may have known: a
+// session that was ended elsewhere a moment ago may yet be shown a page, but
+// nobody acts in its user's name.
+func (a *Auth) stillThere(ctx context.Context, v *visit) error {
+	if !v.cached {
+		return nil
+	}
+	_, u, err := store.SessionUser(ctx, a.cfg.Session.Store, a.cfg.Session.Users, v.session.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && u.Disabled:
+		return ErrNoUser
+	case err != nil:
+		return storeFailed(err)
+	}
+	return nil
 }
 
 // accountsOf returns the user's accounts at the provider, the one that they

@@ -86,9 +86,9 @@ type Config struct {
 	// connection's; behind a proxy, read the header that your proxy sets.
 	ClientIP func(r *http.Request) string
 
-	// Limit, if not nil, is asked before a login begins or ends ("login",
-	// "callback", "link", "unlink", "reauth", "logout", "backchannel"). If it
-	// returns an error, the answer is 429.
+	// Limit, if not nil, is asked once before a login begins or ends ("login",
+	// "callback", "link", "unlink", "reauth", "revoke", "logout",
+	// "backchannel"). If it returns an error, the answer is 429.
 	Limit func(r *http.Request, op string) error
 
 	// ErrorHandler answers a request that failed; err is an [*Error]. The

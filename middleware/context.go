@@ -16,6 +16,7 @@ type visit struct {
 	auth    *Auth // nil if WithUser made it
 	user    store.User
 	session *store.Session // shared: never given away
+	cached  bool           // the store may not have been asked for this request
 
 	// token is that of a login whose hooks run, for Client.
 	token   *provider.Token

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/middleware"
 	"github.com/gatepass/gatepass/provider"
@@ -25,17 +26,18 @@ type site struct {
 	auth     *middleware.Auth
 	idp      *providertest.Server
 	signedUp chan string // names of new users
+	clock    *clock
 }
 
 func newSite(t testing.TB, providers func(*providertest.Server) []provider.Provider) *site {
 	t.Helper()
-	s := &site{idp: providertest.NewServer(t), signedUp: make(chan string, 100)}
+	s := &site{idp: providertest.NewServer(t), signedUp: make(chan string, 100), clock: &clock{now: time.Now()}}
 	mux := http.NewServeMux()
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	var err error
 	s.auth, err = middleware.New(middleware.Config{
-		BaseURL: s.URL, Secret: secret, Store: memstore.New(),
+		BaseURL: s.URL, Secret: secret, Store: memstore.New(), Session: sessionAt(s.clock),
 		OnSignUp: func(_ context.Context, u *store.User, _ provider.Identity) error {
 			s.signedUp <- u.Name
 			return nil
@@ -183,23 +185,36 @@ func TestFiftyPeopleAtOnce(t *testing.T) {
 }
 
 func TestRenewalAtTheTestService(t *testing.T) {
-	s := newSite(t, func(idp *providertest.Server) []provider.Provider {
-		return []provider.Provider{idp.Provider(provider.WithScopes("offline_access"))}
-	})
-	c := s.visit(t)
-	if _, err := s.login(c, "test", person(1)); err != nil {
-		t.Fatal(err)
-	}
-	before := s.idp.Requests("token")
-	resp, err := c.Get(s.URL + "/api?path=/userinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := text(resp); err != nil {
-		t.Fatal(err)
-	}
-	if n := s.idp.Requests("token") - before; n != 0 {
-		t.Errorf("a token that is fresh was renewed %d times", n)
+	for _, id := range []string{"test", "test-oauth2"} {
+		t.Run(id, func(t *testing.T) {
+			s := newSite(t, func(idp *providertest.Server) []provider.Provider {
+				return []provider.Provider{idp.Provider(provider.WithScopes("offline_access")), idp.OAuth2()}
+			})
+			c := s.visit(t)
+			if _, err := s.login(c, id, person(1)); err != nil {
+				t.Fatal(err)
+			}
+			path := map[string]string{"test": "/userinfo", "test-oauth2": "/user"}[id]
+			// The service replaces the refresh token each time and withdraws the
+			// grant if it sees an old one. The app's clock stays ahead of the
+			// service's, so that every token looks as if it had expired.
+			for i, renewed := range []bool{false, true, true} {
+				if i == 1 {
+					s.clock.advance(2 * time.Hour)
+				}
+				before := s.idp.Requests("token")
+				resp, err := c.Get(s.URL + "/api?path=" + path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := text(resp); err != nil || !strings.Contains(got, "Person 1") {
+					t.Errorf("call %d: got %q, %v", i, got, err)
+				}
+				if n := s.idp.Requests("token") - before; (n > 0) != renewed {
+					t.Errorf("call %d: got %d renewals, want some: %v", i, n, renewed)
+				}
+			}
+		})
 	}
 }
 

@@ -42,13 +42,17 @@ var (
 	errRefused         = errors.New("request does not come from this app")
 	errLimited         = errors.New("too many attempts")
 	errMethod          = errors.New("method not allowed")
+	errTooLarge        = errors.New("request is too large")
 	errBadRequest      = errors.New("bad request")
 	errPanic           = errors.New("panic")
 )
 
 // An Error is a request to an [Auth] that failed.
 type Error struct {
-	Op       string // "login", "callback", "link", "unlink", "reauth", "logout", "revoke", "backchannel", "load", "client", "delete" or "reseal"
+	// Op is "login", "callback", "link", "unlink", "reauth", "account", "revoke",
+	// "logout", "session", "backchannel", "load", "client", "delete" or "reseal". A
+	// callback that is known to be of a link or a reauth has that Op.
+	Op       string
 	Provider string // its ID, if one was involved
 	Reason   string // what went wrong, as one word of a fixed list such as "state_mismatch"; see [Reason]
 	ID       string // stands on the page and in the log, so that one leads to the other
@@ -110,9 +114,13 @@ func panicked(v any) error {
 //
 //	not_admitted, user_disabled, email_taken, email_ambiguous, identity_in_use,
 //	last_method, no_user, no_token, not_fresh, user_switched, tx_user,
-//	tx_provider, tx_purpose, state_missing, unexpected_response, auth_time,
-//	identity_provider, profile_id, issuer_changed, duplicate_param, csrf,
-//	limited, unknown_provider, method, hook, panic, store, session_missing
+//	tx_provider, tx_purpose, tx_too_big, state_missing, state_mismatch,
+//	unexpected_response, auth_time, identity_provider, profile_id,
+//	profile_invalid, issuer_changed, duplicate_param, bad_request, too_large,
+//	not_a_page, redirect_invalid, csrf, limited, unknown_provider,
+//	unknown_account, method, hook, panic, store, token_expired, needs_reauth,
+//	token_unreadable, token_too_big, logout_token, logout_subject,
+//	logout_replay, backchannel_unsupported
 func Reason(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Reason != "" {
@@ -169,7 +177,9 @@ var sentinels = [...]struct {
 	{errRefused, "csrf", http.StatusForbidden},
 	{errLimited, "limited", http.StatusTooManyRequests},
 	{errMethod, "method", http.StatusMethodNotAllowed},
+	{errTooLarge, "too_large", http.StatusRequestEntityTooLarge},
 	{errBadRequest, "bad_request", http.StatusBadRequest},
+	{store.ErrBadText, "profile_invalid", http.StatusBadGateway},
 	{errPanic, "panic", http.StatusInternalServerError},
 }
 
@@ -180,12 +190,18 @@ var browserCaused = map[string]bool{
 	"oauth1_token": true, "oauth1_verifier": true, "memo_invalid": true,
 }
 
+// badCode are services' words for a code that is not theirs, not of this login,
+// or too old.
+var badCode = map[string]bool{"invalid_grant": true, "bad_verification_code": true}
+
 // StatusCode returns the HTTP status for an error of this package: 400 for
-// provider.ErrState and session.ErrFlow, 401 for ErrNoUser, 403 for
-// ErrNotAdmitted, ErrNotFresh, ErrNoToken and provider.ErrDenied, 404 for a
-// provider that is not there, 409 for ErrLinked, ErrEmailTaken, ErrSwitched and
-// store.ErrLastAccount, 429 for Limit, 502 for a provider that failed, 503 for a
-// store that failed, 504 for a provider that did not answer, 500 otherwise.
+// provider.ErrState, session.ErrFlow and a callback that was made up, 401 for
+// ErrNoUser, 403 for ErrNotAdmitted, ErrNotFresh, ErrNoToken, provider.ErrDenied
+// and a request of another site, 404 for a provider that is not there, 405 for
+// another method, 409 for ErrLinked, ErrEmailTaken, ErrSwitched and
+// store.ErrLastAccount, 413 for a form that is too large, 429 for Limit, 502 for
+// a provider that failed, 503 for a store that failed, 504 for a provider that
+// did not answer, 500 otherwise.
 func StatusCode(err error) int {
 	var sf *storeFailure
 	if errors.As(err, &sf) {
@@ -199,7 +215,7 @@ func StatusCode(err error) int {
 	var pe *provider.Error
 	if errors.As(err, &pe) {
 		switch {
-		case browserCaused[pe.Reason]:
+		case browserCaused[pe.Reason], pe.Op == "exchange" && badCode[pe.Code]:
 			return http.StatusBadRequest
 		case errors.Is(err, context.DeadlineExceeded):
 			return http.StatusGatewayTimeout
@@ -207,7 +223,7 @@ func StatusCode(err error) int {
 		return http.StatusBadGateway
 	}
 	var se *session.Error
-	if errors.As(err, &se) {
+	if errors.As(err, &se) && (se.Reason == "store" || se.Reason == "cookies") {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 func ExampleNew() {
 	auth, err := middleware.New(middleware.Config{
 		BaseURL: "https://app.example.com",
-		Secret:  "pYx0C1q8vK2mWz7RtLhN4sJd6FbGaE3uQoVi9ITk", // from the environment
+		Secret:  rand.Text() + rand.Text(), // yours stays the same, such as one from the environment
 		Store:   memstore.New(),
 	},
 		catalog.GitHub("your-client-id", "your-client-secret"),
@@ -79,7 +80,7 @@ func ExampleWithUser() {
 func ExampleAuth_LoginIdentity() {
 	users := memstore.New()
 	auth, err := middleware.New(middleware.Config{
-		BaseURL: "https://app.example.com", Secret: "pYx0C1q8vK2mWz7RtLhN4sJd6FbGaE3uQoVi9ITk", Store: users,
+		BaseURL: "https://app.example.com", Secret: rand.Text() + rand.Text(), Store: users,
 	}, catalog.Google("your-client-id", "your-client-secret", provider.WithScopes("address")))
 	if err != nil {
 		fmt.Println(err)

@@ -16,12 +16,8 @@ import (
 
 // fail answers a request that failed, by Config.ErrorHandler if there is one.
 func (a *Auth) fail(w http.ResponseWriter, r *http.Request, op, providerID string, err error) {
-	var e *Error
-	if !errors.As(err, &e) {
-		e = &Error{Op: op, Provider: providerID, Err: err}
-	}
+	e := &Error{Op: op, Provider: providerID, ID: rand.Text()[:10], Err: err}
 	e.Reason = Reason(e)
-	e.ID = rand.Text()[:10]
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	if a.cfg.ErrorHandler != nil {
@@ -40,12 +36,24 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, op, providerID strin
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	title, text, again := explain(e)
+	title, text, retry := explain(e)
 	data := pageData{Title: title, Text: text, ID: e.ID, Home: a.cfg.AfterLogin}
-	if again {
-		data.Again = a.prefix + "/login"
+	if retry {
+		data.Again = a.prefix + again(op)
 	}
 	a.page(w, r, status, "error", data)
+}
+
+// again returns where to try op again. Someone who is logged in and wanted to
+// link must not end where a login would make them another user.
+func again(op string) string {
+	switch op {
+	case "link", "unlink", "revoke":
+		return "/account"
+	case "reauth":
+		return "/reauth"
+	}
+	return "/login"
 }
 
 // pageRoute reports whether it is a person who waits for the answer of op.
@@ -80,7 +88,7 @@ func wantsJSON(r *http.Request) bool {
 // explain tells a person what happened and what to do next, in words that are
 // the same whoever they are, and whether to offer another try. Nothing that the
 // provider said stands there.
-func explain(e *Error) (title, text string, again bool) {
+func explain(e *Error) (title, text string, retry bool) {
 	switch {
 	case errors.Is(e, session.ErrNone) || errors.Is(e, ErrNoUser):
 		return "Please log in", "This page is for people who are logged in.", true
@@ -96,16 +104,20 @@ func explain(e *Error) (title, text string, again bool) {
 		return "You cannot log in", "This user has been disabled. Ask whoever runs this site.", false
 	case errors.Is(e, ErrNotAdmitted):
 		return "You cannot log in here", "This site is not open to the account that you chose. You can try another one.", true
+	case e.Reason == "auth_time":
+		return "The service did not ask you again", "For this, it has to prove who you are, and it did not. Log out there and try again.", true
+	case e.Reason == "tx_user":
+		return "Somebody else began this", "You logged in or out since, or chose another account at the service than the one that you have here. Nothing was changed. Please try again.", true
+	case errors.Is(e, errTooLarge):
+		return "That was too much", "The request is larger than any that this site takes.", false
 	case errors.Is(e, provider.ErrDenied):
 		return "Login cancelled", "You, or the service, said no. Nothing was changed. You can try again, or choose another way.", true
 	case errors.Is(e, ErrNotFresh):
 		return "Please log in again", "For this, you have to prove once more who you are.", true
 	case errors.Is(e, ErrNoToken):
 		return "Permission is missing", "The service did not allow what this page needs. You can try again and allow it there.", true
-	case e.Reason == "tx_missing" || e.Reason == "state_missing":
+	case e.Reason == "tx_missing" || e.Reason == "state_missing" || e.Reason == "post_missing":
 		return "This login was not begun here", "Your browser sent no record of it. Perhaps cookies are off, the login was begun in another browser or under another address of this site, or it took longer than ten minutes. Please try again.", true
-	case e.Reason == "auth_time":
-		return "The service did not ask you again", "For this, it has to prove who you are, and it did not. Log out there and try again.", true
 	case errors.Is(e, session.ErrFlow) || errors.Is(e, provider.ErrState) || StatusCode(e) == http.StatusBadRequest:
 		return "This login is over", "It took longer than ten minutes, was finished before, or does not belong to this browser. Nothing was changed. Please try again.", true
 	case errors.Is(e, errRefused):

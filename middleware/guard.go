@@ -110,9 +110,6 @@ func (a *Auth) guardStart(r *http.Request, loggedIn bool) verdict {
 		return refuse
 	}
 	if !pageLoad(r) {
-		if s == siteMachine || s == siteLikely && r.Header.Get("Sec-Fetch-Mode") == "" {
-			return allow
-		}
 		return refuse
 	}
 	switch s {
@@ -156,18 +153,16 @@ func (a *Auth) guardChange(r *http.Request, token bool) verdict {
 // wrongLoopback returns where to send a GET that came to another name of this
 // machine than BaseURL has, or "". Cookies do not travel from 127.0.0.1 to
 // localhost, so that a login begun there would never end. Elsewhere Host is
-// ignored.
+// ignored, and so it is at another port: that is a proxy's doing, which would
+// send the request back here for ever.
 func (a *Auth) wrongLoopback(r *http.Request) string {
 	if !a.loopback || r.Method != http.MethodGet {
 		return ""
 	}
 	scheme := a.origin[:strings.Index(a.origin, ":")]
 	host := canonicalHost(scheme, r.Host)
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	if host == a.host || !isLoopback(strings.Trim(name, "[]")) {
+	name, port := splitPort(host)
+	if _, ours := splitPort(a.host); host == a.host || port != ours || !isLoopback(name) {
 		return ""
 	}
 	to := a.prefix + "/" + a.route(r)
@@ -175,4 +170,11 @@ func (a *Auth) wrongLoopback(r *http.Request) string {
 		to += "?" + asciiQuery(r.URL.RawQuery)
 	}
 	return a.origin + to
+}
+
+func splitPort(host string) (name, port string) {
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		return h, p
+	}
+	return strings.Trim(host, "[]"), ""
 }

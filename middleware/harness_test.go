@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -156,7 +155,6 @@ type app struct {
 	clock         *clock
 	mux           *http.ServeMux
 	log           *logBuffer
-	lastErr       error
 }
 
 type logBuffer struct {
@@ -176,8 +174,9 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// newApp makes an app; change may alter its Config.
-func newApp(t testing.TB, change func(*middleware.Config)) *app {
+// newApp makes an app; change may alter its Config. It has the providers github
+// and other, if none are given.
+func newApp(t testing.TB, change func(*middleware.Config), providers ...provider.Provider) *app {
 	t.Helper()
 	a := &app{
 		t: t, github: newFake("github"), other: newFake("other"),
@@ -185,15 +184,18 @@ func newApp(t testing.TB, change func(*middleware.Config)) *app {
 	}
 	cfg := middleware.Config{
 		BaseURL: baseURL, Secret: secret, Store: memstore.New(),
-		Logger: slog.New(slog.NewTextHandler(a.log, nil)),
+		Logger: logTo(a.log),
 	}
 	cfg.Session.Now = a.clock.Now
 	if change != nil {
 		change(&cfg)
 	}
 	a.store = cfg.Store
+	if providers == nil {
+		providers = []provider.Provider{a.github, a.other}
+	}
 	var err error
-	if a.auth, err = middleware.New(cfg, a.github, a.other); err != nil {
+	if a.auth, err = middleware.New(cfg, providers...); err != nil {
 		t.Fatalf("New: %v", err)
 	}
 	a.mux = http.NewServeMux()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/store"
@@ -66,8 +67,13 @@ func (a *Auth) runHooks(ctx context.Context, v *arrival, s *store.Session, login
 	return errors.Join(because("hook", err), a.undo(ctx, v))
 }
 
-// undo removes the user or the account that the login made.
+const undoTime = 5 * time.Second
+
+// undo removes the user or the account that the login made. A hook may have
+// taken all the time that ctx had.
 func (a *Auth) undo(ctx context.Context, v *arrival) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
 	switch {
 	case v.signedUp:
 		a.sessions.Forget(v.user.ID)
@@ -82,11 +88,29 @@ func (a *Auth) undo(ctx context.Context, v *arrival) error {
 		for _, acct := range accounts {
 			all = append(all, acct.Provider)
 		}
-		err = a.cfg.Store.RemoveAccount(ctx, v.account.Key, all)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return storeFailed(err)
+		return a.removeOwn(ctx, v.user.ID, v.account.Key, all)
 	}
 	return nil
+}
+
+// removeOwn removes an account of the user's. One that is not there any more,
+// or has become another user's, is no error: somebody else was first.
+func (a *Auth) removeOwn(ctx context.Context, userID string, k store.Key, usable []string) error {
+	err := store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
+		acct, err := tx.Account(ctx, k)
+		if err != nil {
+			return err
+		}
+		if acct.UserID != userID {
+			return store.ErrNotFound
+		}
+		return tx.RemoveAccount(ctx, k, usable)
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case errors.Is(err, store.ErrLastAccount):
+		return because("last_method", err)
+	}
+	return storeFailed(err)
 }

@@ -24,7 +24,7 @@ var (
 func (a *Auth) LoadUser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, _, err := a.load(w, r, false)
-		if err != nil && !errors.Is(err, session.ErrNone) {
+		if err != nil {
 			a.fail(w, r, "load", "", err)
 			return
 		}
@@ -39,14 +39,14 @@ func (a *Auth) LoadUser(next http.Handler) http.Handler {
 // whole mux.
 func (a *Auth) RequireUser(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, _, err := a.load(w, r, false)
+		req, v, err := a.load(w, r, false)
 		switch {
-		case err == nil:
+		case err != nil:
+			a.fail(w, r, "load", "", err)
+		case v != nil || a.own(r):
 			next.ServeHTTP(w, req)
-		case errors.Is(err, session.ErrNone) && a.own(r):
-			next.ServeHTTP(w, r)
 		default:
-			a.turnAway(w, r, err)
+			a.turnAway(w, r, a.loginURL(a.here(r)))
 		}
 	})
 }
@@ -64,7 +64,9 @@ func (a *Auth) RequireFresh(maxAge time.Duration) func(http.Handler) http.Handle
 			req, v, err := a.load(w, r, true)
 			switch {
 			case err != nil:
-				a.turnAway(w, r, err)
+				a.fail(w, r, "load", "", err)
+			case v == nil:
+				a.turnAway(w, r, a.loginURL(a.here(r)))
 			case a.fresh(v.session, maxAge):
 				next.ServeHTTP(w, req)
 			case wantsPage(r):
@@ -100,8 +102,8 @@ func (a *Auth) User(r *http.Request) (*store.User, error) {
 }
 
 // load finds the request's user and returns the request that carries them. The
-// error is session.ErrNone for a visitor. With now, the store is asked, however
-// lately it was asked before.
+// visit is nil for a visitor. With now, the store is asked, however lately it
+// was asked before.
 //
 // A panic of the store or of OnLoad is an error here; one of the handler behind
 // is not ours to catch.
@@ -123,22 +125,25 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 		resolve = a.sessions.ResolveNow
 	}
 	f, err := resolve(r)
-	if err != nil {
-		if !errors.Is(err, session.ErrNone) {
-			err = storeFailed(err)
-		}
-		return r, nil, err
+	switch {
+	case errors.Is(err, session.ErrNone):
+		return r, nil, nil
+	case err != nil:
+		return r, nil, storeFailed(err)
 	}
 	w.Header()["Cache-Control"] = noStore
 	a.sessions.Touch(w, r, f)
-	v = &visit{Context: r.Context(), auth: a, user: *f.User, session: f.Session}
+	v = &visit{
+		Context: r.Context(), auth: a, user: *f.User, session: f.Session,
+		cached: !now && (r.Method == http.MethodGet || r.Method == http.MethodHead),
+	}
 	var ctx context.Context = v
 	if a.cfg.OnLoad != nil {
 		if ctx, err = a.cfg.OnLoad(v, &v.user); err != nil {
-			return r, nil, err
+			return r, nil, because("hook", err)
 		}
 		if visitOf(orBackground(ctx)) != v {
-			return r, nil, errors.New("middleware: OnLoad returned a context that was not made from its own")
+			return r, nil, because("hook", errors.New("OnLoad returned a context that was not made from its own"))
 		}
 	}
 	return r.WithContext(ctx), v, nil
@@ -160,14 +165,11 @@ func addVary(h http.Header) {
 	h["Vary"] = varyCookie
 }
 
-// turnAway answers a request that needs a user and has none.
-func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, err error) {
-	if !errors.Is(err, session.ErrNone) {
-		a.fail(w, r, "load", "", err)
-		return
-	}
+// turnAway answers a visitor's request that needs a user. A page load is sent
+// to log in there.
+func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, there string) {
 	if wantsPage(r) {
-		redirect(w, a.loginURL(a.here(r)))
+		redirect(w, there)
 		return
 	}
 	a.fail(w, r, "load", "", ErrNoUser)

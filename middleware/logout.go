@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -90,7 +91,9 @@ func (a *Auth) serveBackchannel(w http.ResponseWriter, r *http.Request, e *entry
 	case err == nil:
 		w.WriteHeader(http.StatusOK)
 		return
-	case errors.As(err, &sf), errors.Is(err, errLimited):
+	case errors.As(err, &sf), errors.Is(err, errLimited), errors.Is(err, errTooLarge):
+	case errors.Is(err, provider.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		// Nobody could tell whether it is good: the provider may send it again.
 	case errors.Is(err, errors.ErrUnsupported):
 		err = because("backchannel_unsupported", errBadRequest)
 	default:

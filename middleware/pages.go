@@ -86,7 +86,12 @@ func (a *Auth) page(w http.ResponseWriter, r *http.Request, status int, name str
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	// Browsers without Fetch Metadata say with the Referer that a form is ours.
-	h.Set("Referrer-Policy", "same-origin")
+	// An error has no form, and its URL may be a callback's, with the code.
+	referrer := "same-origin"
+	if name == "error" {
+		referrer = "no-referrer"
+	}
+	h.Set("Referrer-Policy", referrer)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = b.WriteTo(w)

@@ -64,19 +64,21 @@ func (a *Auth) liveToken(ctx context.Context, e *entry, acct *store.Account) (pr
 		}
 		return provider.Token{}, &provider.Error{Provider: e.info.ID, Op: "refresh", Reason: "provider_unavailable", Err: errors.New("tried a moment ago")}
 	}
-	done := a.renewals.DoChan(acct.Provider+"\x00"+acct.Subject, func() (any, error) {
+	done := a.renewals.DoChan(acct.Provider+"\x00"+acct.Subject, func() (fresh any, err error) {
+		// Any panic in this goroutine, also one that only a handler may let
+		// through, would end the program.
+		defer func() {
+			if p := recover(); p != nil {
+				err = panicked(p)
+			}
+		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewAll)
 		defer cancel()
-		var fresh keptToken
-		err := hooked(func() (err error) {
-			fresh, err = a.renew(ctx, e, acct)
-			return err
-		})
-		return fresh, err
+		return a.renew(ctx, e, acct)
 	})
 	select {
 	case <-ctx.Done():
-		return provider.Token{}, ctx.Err()
+		return provider.Token{}, asProviderError(e, "refresh", ctx.Err())
 	case res := <-done:
 		if res.Err == nil {
 			return res.Val.(keptToken).Token, nil
@@ -122,9 +124,7 @@ func (a *Auth) renew(ctx context.Context, e *entry, acct *store.Account) (keptTo
 		release()
 		return keptToken{}, because("token_expired", ErrNoToken)
 	}
-	call, done := context.WithTimeout(ctx, renewCall)
-	fresh, err := provider.Refresh(call, e.Provider, tok.Token)
-	done()
+	fresh, err := a.refresh(ctx, e, tok.Token)
 	switch {
 	case errors.Is(err, provider.ErrRevoked):
 		return a.grantGone(ctx, acct, leased, tok)
@@ -135,11 +135,25 @@ func (a *Auth) renew(ctx context.Context, e *entry, acct *store.Account) (keptTo
 		}
 		a.unsaved.rest(acct.Key, a.now().Add(renewAgain))
 		return keptToken{}, asProviderError(e, "refresh", err)
-	case fresh.AccessToken == "":
-		release()
-		return keptToken{}, &provider.Error{Provider: e.info.ID, Op: "refresh", Reason: "token_invalid", Err: errors.New("no access token")}
 	}
 	return a.keepRenewed(ctx, e, acct, leased, tok, fresh)
+}
+
+// refresh asks the provider for a new token. A panic of its code is an error,
+// so that the lease ends.
+func (a *Auth) refresh(ctx context.Context, e *entry, old provider.Token) (fresh provider.Token, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, renewCall)
+	defer cancel()
+	fresh, err = provider.Refresh(ctx, e.Provider, old)
+	if err == nil && fresh.AccessToken == "" {
+		err = &provider.Error{Provider: e.info.ID, Op: "refresh", Reason: "token_invalid", Err: errors.New("no access token")}
+	}
+	return fresh, err
 }
 
 // keepRenewed stores a renewed token in place of the leased one. If a login has

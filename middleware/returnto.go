@@ -12,9 +12,20 @@ import (
 const maxReturnTo = 1024
 
 // ReturnTo returns where the request asks to go after login (its parameter
-// return_to), if that is a path of this app, and [Config.AfterLogin] otherwise.
+// return_to, in the URL or in a posted form), if that is a path of this app, and
+// [Config.AfterLogin] otherwise. A multipart form counts only if the app has
+// parsed it.
 func (a *Auth) ReturnTo(r *http.Request) string {
-	return a.returnTo(r.FormValue("return_to"))
+	return a.returnTo(formValue(r, "return_to"))
+}
+
+// formValue is Request.FormValue, which would also read a multipart body,
+// whatever the method and the size, and write its files to the disk.
+func formValue(r *http.Request, name string) string {
+	if r.Form == nil {
+		_ = r.ParseForm() // what is no form has no value
+	}
+	return r.Form.Get(name)
 }
 
 func (a *Auth) returnTo(s string) string {
@@ -140,14 +151,26 @@ func (a *Auth) route(r *http.Request) string {
 }
 
 // own reports whether the request is for a route of Handler at its full path.
-// A path that a router might clean into another one is none: whoever lets it
-// through would let it through to another page.
+// A path that a router might read as another one, cleaned or with an escaped
+// slash in a name, is none: whoever lets it through would let it through to
+// another page. Nor is one that only http.StripPrefix made look like a route.
 func (a *Auth) own(r *http.Request) bool {
-	p := r.URL.Path
-	if !strings.HasPrefix(p, a.prefix+"/") && !strings.HasPrefix(p, a.cfg.Path+"/") || path.Clean(p) != p {
+	if r.URL.RawPath != "" || !a.atPrefix(r.URL.Path) {
 		return false
+	}
+	if r.RequestURI != "" {
+		u, err := url.ParseRequestURI(r.RequestURI)
+		if err != nil || u.EscapedPath() != u.Path || !a.atPrefix(u.Path) {
+			return false
+		}
 	}
 	name, arg, _ := strings.Cut(a.route(r), "/")
 	rt, ok := routes[name]
 	return ok && (arg != "") == rt.arg || ok && name == "login" && arg == ""
+}
+
+// atPrefix reports whether p begins with Config.Path, below BaseURL's path or
+// where a proxy or http.StripPrefix has taken that away.
+func (a *Auth) atPrefix(p string) bool {
+	return (strings.HasPrefix(p, a.prefix+"/") || strings.HasPrefix(p, a.cfg.Path+"/")) && path.Clean(p) == p
 }

@@ -153,6 +153,12 @@ func TestDeepLinkUnderAPrefix(t *testing.T) {
 			mux.Handle("/", auth.RequireUser(page))
 			return http.StripPrefix("/shop", mux)
 		}, baseURL + "/shop", "/shop/deep", "/shop/deep"},
+		{"StripPrefix around RequireUser around the whole mux", func(auth *middleware.Auth, page http.Handler) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("/auth/", auth.Handler())
+			mux.Handle("/", page)
+			return http.StripPrefix("/shop", auth.RequireUser(mux))
+		}, baseURL + "/shop", "/shop/deep", "/shop/deep"},
 		{"a proxy that takes the path of BaseURL away", func(auth *middleware.Auth, page http.Handler) http.Handler {
 			mux := http.NewServeMux()
 			mux.Handle("/auth/", auth.Handler())

@@ -133,6 +133,10 @@ func form(r *http.Request) error {
 		return because("bad_request", errBadRequest)
 	}
 	if err := r.ParseForm(); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return because("too_large", errTooLarge)
+		}
 		return because("bad_request", errBadRequest)
 	}
 	return nil

@@ -56,6 +56,7 @@ func (a *Auth) setBase(cfg *Config, m *mistakes) {
 	if !plainPath.MatchString(cfg.Path) || path.Clean(cfg.Path) != cfg.Path {
 		m.add(`Path: got %q, want a path such as "/auth", without a slash at the end`, cfg.Path)
 	}
+	a.prefix = cfg.Path
 	if cfg.BaseURL == "" {
 		m.add(`BaseURL: want where people reach the app, such as "https://app.example.com"`)
 		return
@@ -67,6 +68,9 @@ func (a *Auth) setBase(cfg *Config, m *mistakes) {
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		m.add("BaseURL: want no user, query or fragment")
+	}
+	if strings.ContainsFunc(u.Host, func(c rune) bool { return c > 0x7e }) {
+		m.add(`BaseURL: got host %q, want it as browsers send it, such as "xn--bcher-kva.example"`, u.Host)
 	}
 	a.loopback = isLoopback(u.Hostname())
 	if u.Scheme == "http" && !a.loopback {
@@ -186,7 +190,7 @@ func (a *Auth) setDefaults(cfg *Config, m *mistakes) {
 
 func (a *Auth) goodLoginURL(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || u.User != nil || u.Opaque != "" || strings.ContainsAny(s, "\\\r\n\t") {
+	if err != nil || u.User != nil || u.Opaque != "" || u.Fragment != "" || strings.ContainsAny(s, "\\\r\n\t") {
 		return false
 	}
 	if u.Host == "" {
@@ -214,6 +218,7 @@ func (a *Auth) setSessions(m *mistakes) {
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = a.cfg.ClientIP
 	}
+	a.cfg.Session.Store, a.cfg.Session.Users = cfg.Store, cfg.Users
 	var err error
 	a.sessions, err = session.New(cfg)
 	for _, err := range parts(err) {

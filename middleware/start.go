@@ -54,7 +54,7 @@ func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
 		a.fail(w, r, "login", e.info.ID, errRefused)
 		return
 	}
-	hint := cut(r.FormValue("login_hint"), 200)
+	hint := cut(formValue(r, "login_hint"), 200)
 	if e.info.Asks != "" && hint == "" {
 		a.loginPage(w, r, []*entry{e}, who)
 		return
@@ -66,6 +66,10 @@ func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
 	f := session.Flow{Purpose: session.Login, ReturnTo: a.ReturnTo(r)}
 	if who != nil {
 		f.UserID, f.SessionID = who.User.ID, who.Session.ID
+	}
+	if err := a.limited(r, "login"); err != nil {
+		a.fail(w, r, "login", e.info.ID, err)
+		return
 	}
 	a.begin(w, r, e, f, req)
 }
@@ -110,16 +114,13 @@ func opOf(p session.Purpose) string {
 }
 
 func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f session.Flow, req provider.Request) error {
-	if err := a.limited(r, opOf(f.Purpose)); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
 	state, callback := session.NewState(), a.CallbackURL(e.info.ID)
 	req.State, req.CallbackURL, req.Reauth = state, callback, f.Reauth
 	if a.cfg.OnBegin != nil {
 		if err := hooked(func() error { return a.cfg.OnBegin(ctx, e.info.ID, &req) }); err != nil {
-			return err
+			return because("hook", err)
 		}
 		if req.State != state || req.CallbackURL != callback {
 			a.event(ctx, "on_begin_overruled", e.info.ID, nil)
@@ -162,13 +163,24 @@ func checkRedirect(to provider.Redirect) error {
 	return nil
 }
 
-// asProviderError makes sure that err tells which provider failed at what.
+// asProviderError makes sure that err tells which provider failed at what, and
+// not the URL of the request that did: a provider written by hand may have put
+// a code or a token there.
 func asProviderError(e *entry, op string, err error) error {
 	var pe *provider.Error
-	if errors.As(err, &pe) || errors.Is(err, errPanic) {
+	var ue *url.Error
+	known := errors.As(err, &pe)
+	switch {
+	case errors.Is(err, errPanic), known && !errors.As(err, &ue):
 		return err
+	case !errors.As(err, &ue):
+		return &provider.Error{Provider: e.info.ID, Op: op, Err: err}
+	case !known || errors.As(ue.Err, &pe):
+		return asProviderError(e, op, ue.Err)
 	}
-	return &provider.Error{Provider: e.info.ID, Op: op, Err: err}
+	clean := *pe
+	clean.Err = ue.Err
+	return asProviderError(e, op, &clean)
 }
 
 // serveLink begins to add one more way in for whoever is logged in.

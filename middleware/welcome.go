@@ -33,13 +33,24 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 			break
 		}
 	}
-	return a.judged(err)
+	return a.judged(a.allOrNothing(ctx, v, err))
 }
 
-// refusal is what the library itself says no with, as opposed to the store.
+// allOrNothing removes what a login made that failed later, which a store
+// without transactions has kept. The hooks have not run, so that the next try
+// must be a first one again.
+func (a *Auth) allOrNothing(ctx context.Context, v *arrival, err error) error {
+	if err == nil || !v.signedUp && !v.linked {
+		return err
+	}
+	return errors.Join(err, a.undo(ctx, v))
+}
+
+// judged tells what the library itself says no with, and what a provider says
+// that no store could keep, from a store that failed.
 func (a *Auth) judged(err error) error {
 	var r *reasoned
-	if err == nil || errors.As(err, &r) {
+	if err == nil || errors.As(err, &r) || errors.Is(err, store.ErrBadText) {
 		return err
 	}
 	return storeFailed(err)
@@ -216,7 +227,7 @@ func (a *Auth) link(ctx context.Context, v *arrival, userID string) error {
 			break
 		}
 	}
-	return a.judged(err)
+	return a.judged(a.allOrNothing(ctx, v, err))
 }
 
 // refreshAccount keeps what a provider said of an account that the user has

@@ -144,7 +144,11 @@ func TestClientWithoutAPI(t *testing.T) {
 	if _, err := get(t, c, "/user"); err == nil {
 		t.Error("a URL without a host: no error")
 	}
-	s := newService(t)
+	s, evil := newService(t), newService(t)
+	s.more["/jump"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, evil.URL+"/user", http.StatusFound) }
+	if _, err := get(t, c, s.URL+"/jump"); err == nil || len(evil.seen) != 0 {
+		t.Errorf("a redirect to another origin: got %v, and it saw %v", err, evil.seen)
+	}
 	if _, err := get(t, c, s.URL+"/user"); err != nil || s.one(t, "/user").header.Get("Authorization") != "Bearer at" {
 		t.Errorf("got %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 type customProvider struct {
 	def    Custom
 	info   Info
+	opts   options
 	client *http.Client
 }
 
@@ -25,7 +26,7 @@ var errNotSet = errors.New("the function is not set")
 // New is like [OAuth2.New].
 func (d Custom) New(opts ...Option) Provider {
 	o := makeOptions(opts)
-	return &customProvider{def: d, info: o.info(d.Info), client: newHTTPClient(o)}
+	return &customProvider{def: d, info: o.info(d.Info), opts: o, client: newHTTPClient(o)}
 }
 
 func (p *customProvider) Info() Info { return p.info.clone() }
@@ -45,6 +46,8 @@ func (p *customProvider) Begin(ctx context.Context, req Request) (Redirect, erro
 	if p.def.Begin == nil {
 		return Redirect{}, newError(p.info, "begin", reasonConfig, errNotSet)
 	}
+	req.Scopes = joinScopes(p.opts.scopes, req.Scopes)
+	req.Params = mergeParams(p.opts.params, req.Params)
 	r, err := p.def.Begin(ctx, p.client, req)
 	if err == nil && len(r.Memo) > maxMemo {
 		err = fmt.Errorf("the memo has %d bytes, and there is room for %d", len(r.Memo), maxMemo)
@@ -98,5 +101,9 @@ func (p *customProvider) Client(ctx context.Context, tok Token) *http.Client {
 	if p.def.Client == nil {
 		return bearerClient(p.info, p.client, tok)
 	}
-	return p.def.Client(ctx, p.client, tok)
+	c := *p.def.Client(ctx, p.client, tok)
+	if c.Transport == nil {
+		c.Transport = p.client.Transport
+	}
+	return guardedClient(p.info, &c, func(base http.RoundTripper) http.RoundTripper { return base })
 }

@@ -3,7 +3,9 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -28,6 +30,9 @@ func TestCustomFillsIn(t *testing.T) {
 	p := customDefinition(provider.Identity{Subject: "7", Email: "nobody", EmailVerified: true, AvatarURL: "http://x.example/"}, nil).New(provider.WithID("two"))
 	if err := provider.Check(p); err != nil {
 		t.Fatal(err)
+	}
+	if i := p.Info(); i.ID != "two" || i.Name != "Service" {
+		t.Errorf("got %+v", i)
 	}
 	id, _, err := login(t, p)
 	if err != nil || id.Provider != "two" || id.Issuer != "https://issuer.example" || id.Email != "" || id.EmailVerified || id.AvatarURL != "" {
@@ -127,4 +132,92 @@ func TestCustomGetsAClientWithLimits(t *testing.T) {
 		return provider.Redirect{URL: "https://s.example/"}, nil
 	}
 	begin(t, d.New(), provider.Request{})
+}
+
+func TestBodiesLeftOpenDoNotStopLogins(t *testing.T) {
+	s := newService(t)
+	d := customDefinition(provider.Identity{Subject: "7"}, nil)
+	d.Begin = func(ctx context.Context, c *http.Client, _ provider.Request) (provider.Redirect, error) {
+		req, err := http.NewRequestWithContext(ctx, "GET", s.URL+"/user", nil)
+		if err != nil {
+			return provider.Redirect{}, err
+		}
+		_, err = c.Do(req) // and nobody closes the body
+		return provider.Redirect{URL: "https://s.example/"}, err
+	}
+	p := d.New()
+	for range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := p.Begin(ctx, provider.Request{State: svcState, CallbackURL: svcBack})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCustomClientIsHeldToItsHosts(t *testing.T) {
+	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the token has left for another host") }))
+	defer evil.Close()
+	home := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Header.Get("X-Token")) }))
+	defer home.Close()
+	p := provider.Custom{
+		Info: provider.Info{ID: "club", Name: "The club", API: strings.Replace(home.URL, "127.0.0.1", "localhost", 1)},
+		Client: func(_ context.Context, c *http.Client, tok provider.Token) *http.Client {
+			return &http.Client{Transport: header{c.Transport, "X-Token", tok.AccessToken}}
+		},
+	}.New()
+	c := provider.Client(context.Background(), p, provider.Token{AccessToken: "secret"})
+	res, err := c.Get("/me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "secret" {
+		t.Errorf("got %q, %v, want the token", body, err)
+	}
+	if res, err := c.Get(evil.URL); err == nil {
+		res.Body.Close()
+		t.Error("another host: got no error")
+	}
+}
+
+type header struct {
+	next        http.RoundTripper
+	name, value string
+}
+
+func (h header) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set(h.name, h.value)
+	return h.next.RoundTrip(r)
+}
+
+func TestCustomOptionsReachBegin(t *testing.T) {
+	var got provider.Request
+	p := provider.Custom{
+		Info: provider.Info{ID: "club", Name: "The club"},
+		Begin: func(_ context.Context, _ *http.Client, req provider.Request) (provider.Redirect, error) {
+			got = req
+			return provider.Redirect{URL: "https://club.example/"}, nil
+		},
+		Complete: func(context.Context, *http.Client, provider.Callback) (provider.Identity, provider.Token, error) {
+			return provider.Identity{}, provider.Token{}, &provider.Error{Op: "verify", Reason: "provider_error"}
+		},
+	}.New(provider.WithScopes("news"), provider.WithParam("lang", "no"))
+	req := provider.Request{State: "s", CallbackURL: "https://app.example/", Scopes: []string{"more"}}
+	if _, err := p.Begin(context.Background(), req); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(got.Scopes, " ") != "news more" || got.Params.Get("lang") != "no" {
+		t.Errorf("got scopes %q and parameters %v", got.Scopes, got.Params)
+	}
+	cb, err := provider.NewCallback(req, "", map[string][]string{"state": {"s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *provider.Error
+	if _, _, err := p.Complete(context.Background(), cb); !errors.As(err, &e) || e.Provider != "club" {
+		t.Errorf("got %v, want an error that names the provider", err)
+	}
 }

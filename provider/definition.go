@@ -179,14 +179,15 @@ type OAuth1 struct {
 
 // A Custom is a service that speaks none of the three. Each function gets the
 // client with the library's limits; New fills in Identity.Provider, refuses an
-// empty Subject and wraps errors.
+// empty Subject and wraps errors. Begin finds the scopes and parameters of
+// [WithScopes] and [WithParam] in its Request.
 type Custom struct {
 	Info     Info
 	Issuer   string // Identity.Issuer where Complete leaves it empty
 	Begin    func(ctx context.Context, c *http.Client, req Request) (Redirect, error)
 	Complete func(ctx context.Context, c *http.Client, cb Callback) (Identity, Token, error)
 	Refresh  func(ctx context.Context, c *http.Client, tok Token) (Token, error) // optional
-	Client   func(ctx context.Context, c *http.Client, tok Token) *http.Client   // optional
+	Client   func(ctx context.Context, c *http.Client, tok Token) *http.Client   // optional; what it returns is held to the rules of the function [Client]
 }
 
 // A Call is one request for a part of the profile. Its URL, Header, Query and
@@ -196,7 +197,7 @@ type Custom struct {
 // token answer, or of what [Dialect.Keep] kept), {callback.x} and {profile.x}.
 // Values are escaped for where they stand. Where no part of a call holds
 // {access_token} or {client_basic}, the access token is sent as a bearer token.
-// A call of which a variable has no value fails. Only {token.x} may stand for
+// A call of which a variable has no value fails, if it is not optional. Only {token.x} may stand for
 // the host of a URL or for its beginning. In a Body, braces around anything else
 // are text.
 //

@@ -83,6 +83,13 @@ func TestDialectWithJSONAndMovedMembers(t *testing.T) {
 	}
 	_, _, err = login(t, p)
 	rejected(t, err, "exchange", "code_missing")
+	req, to, _ := begin(t, p, provider.Request{})
+	cb, err := provider.NewCallback(req, to.Memo, url.Values{"state": {svcState}, "authCode": {svcCode, "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = p.Complete(t.Context(), cb)
+	rejected(t, err, "exchange", "code_missing")
 }
 
 func TestDialectThatForwardsCallbackParameters(t *testing.T) {

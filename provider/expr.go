@@ -366,16 +366,6 @@ func evalPair(pair []part, d documents, exact bool) string {
 // single reports whether p has no alternatives.
 func (p *path) single() bool { return p.tmpl != nil || len(p.alts) == 1 }
 
-// evalPath returns the text at path, or "" if there is none or path is bad.
-// What is asked for at every login is parsed once instead; see [Fields.compile].
-func evalPath(path string, d documents) string {
-	p, err := parsePath(path, nil)
-	if err != nil {
-		return ""
-	}
-	return p.eval(d, false)
-}
-
 func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || 0x80 <= r && r <= 0x9f })
 }

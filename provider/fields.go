@@ -76,16 +76,6 @@ func (m *mapper) identity(d documents, emailsVerified bool) Identity {
 	return id
 }
 
-// identity is compile and then identity, for fields that are read once.
-func (f Fields) identity(d documents, emailsVerified bool) Identity {
-	var calls []string
-	for name := range d.calls {
-		calls = append(calls, name)
-	}
-	m, _ := f.compile(calls)
-	return m.identity(d, emailsVerified)
-}
-
 // checkSubject refuses a subject that a store might cut or that prints as
 // another one.
 func checkSubject(s string) error {

@@ -33,19 +33,12 @@ type grant struct {
 	prepared   *preparedDialect // set by prepare
 }
 
-// prepare parses the dialect, once. Without it each use parses it anew.
+// prepare parses the dialect. Whoever makes a grant calls it before any other
+// method.
 func (g *grant) prepare() error {
 	p, err := g.dialect.prepare()
 	g.prepared = p
 	return err
-}
-
-func (g *grant) dia() *preparedDialect {
-	if g.prepared != nil {
-		return g.prepared
-	}
-	p, _ := g.dialect.prepare()
-	return p
 }
 
 func (g *grant) sep() string {
@@ -79,10 +72,10 @@ func (g *grant) config(op string, ep oauth2.Endpoint) (*oauth2.Config, error) {
 // exchange trades the code of cb for a token, in one request. Scopes are those
 // that were asked for. It returns the service's whole answer, too.
 func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, verifier string, scopes []string) (Token, map[string]any, error) {
-	d := g.dia()
+	d := g.prepared
 	code := cb.Param(d.code)
-	if code == "" {
-		return Token{}, nil, newError(g.info, "exchange", reasonCode, errors.New("the callback has no code"))
+	if code == "" || len(cb.params[d.code]) > 1 {
+		return Token{}, nil, newError(g.info, "exchange", reasonCode, errors.New("the callback has no code, or two"))
 	}
 	if g.pkce && !validVerifier(verifier) {
 		return Token{}, nil, newError(g.info, "exchange", reasonMemo, errors.New("the PKCE verifier is lost"))
@@ -119,7 +112,7 @@ func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, v
 // refresh trades tok's refresh token for a new token, which takes over what the
 // service did not send again.
 func (g *grant) refresh(ctx context.Context, ep oauth2.Endpoint, tok Token) (Token, map[string]any, error) {
-	d := g.dia()
+	d := g.prepared
 	if tok.RefreshToken == "" && !(d.tradesAccess && tok.AccessToken != "") {
 		return Token{}, nil, newError(g.info, "refresh", reasonExchange, fmt.Errorf("there is no refresh token: %w", ErrRevoked))
 	}
@@ -198,6 +191,14 @@ func (g *grant) callExchange(ctx context.Context, op string, conf *oauth2.Config
 func newError(info Info, op, reason string, err error) *Error {
 	var own *Error
 	if errors.As(err, &own) {
+		if own.Provider == "" {
+			named := *own
+			named.Provider = info.ID
+			if named.Op == "" {
+				named.Op = op
+			}
+			return &named
+		}
 		return own
 	}
 	err = cleanError(err)

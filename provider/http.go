@@ -120,24 +120,20 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, req.Context().Err()
 	}
 	free := sync.OnceFunc(func() { <-l.slots })
+	// Whoever forgets to close a body must not stop all later logins.
+	stop := context.AfterFunc(req.Context(), free)
 	if req.Header.Get("User-Agent") == "" {
 		req = req.Clone(req.Context())
 		req.Header.Set("User-Agent", userAgent)
 	}
 	res, err := l.base.RoundTrip(req)
 	if err != nil {
+		stop()
 		free()
 		return nil, err
 	}
-	res.Body = &limitedBody{ReadCloser: res.Body, left: l.max, free: free}
+	res.Body = &limitedBody{ReadCloser: res.Body, left: l.max, free: func() { stop(); free() }}
 	return res, nil
-}
-
-// CloseIdleConnections lets http.Client.CloseIdleConnections work.
-func (l *limits) CloseIdleConnections() {
-	if c, ok := l.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
 }
 
 // limitedBody ends with errTooLarge where [io.LimitedReader] would end as if all

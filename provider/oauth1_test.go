@@ -83,6 +83,9 @@ var verified = []string{"oauth_token", "reqtok", "oauth_verifier", "verifier-can
 func TestOAuth1Login(t *testing.T) {
 	s, d := newService1(t)
 	p := make1(t, d, provider.WithParam("lang", "de"))
+	if i := p.Info(); i.ID != "svc" || !slices.Contains(i.Hosts, strings.TrimPrefix(s.URL, "http://")) {
+		t.Errorf("got %+v", i)
+	}
 	req, to, q := begin(t, p, provider.Request{CallbackURL: svcBack + "?x=1", Params: url.Values{"oauth_token": {"evil"}, "screen_name": {"ada"}}})
 	if q.Get("oauth_token") != "reqtok" || q.Get("force") != "1" || q.Get("lang") != "de" || q.Get("screen_name") != "ada" || strings.Contains(to.URL, "canary") {
 		t.Errorf("got %s", to.URL)

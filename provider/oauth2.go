@@ -167,6 +167,9 @@ func (p *oauth2Provider) Begin(_ context.Context, req Request) (Redirect, error)
 	scopes := p.scopes
 	memo := verifier
 	if len(req.Scopes) > 0 {
+		if err := checkScopes(req.Scopes, p.grant.sep()); err != nil {
+			return Redirect{}, newError(p.info, "begin", reasonRequest, err)
+		}
 		// If the answer names no scopes, those that were asked for are granted.
 		scopes = joinScopes(p.scopes, req.Scopes)
 		memo += " " + strings.Join(scopes[len(p.scopes):], " ")

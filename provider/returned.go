@@ -31,9 +31,10 @@ func callbackError(info Info, cb Callback) error {
 }
 
 // safeCode returns s if it may stand in a log, else "": who makes up a code could
-// put a secret there. Few random secrets are all lower case.
+// put a secret there, such as the one that was just sent. Codes are words, or
+// short numbers; secrets that are long and in lower case have digits in them.
 func safeCode(s string) string {
-	if len(s) > 64 {
+	if len(s) > 64 || len(s) > 16 && strings.ContainsAny(s, "0123456789") {
 		return ""
 	}
 	for _, c := range []byte(s) {

@@ -89,13 +89,6 @@ func meets(word, want string, v any, email string) bool {
 	return v == true
 }
 
-// evalRule reports whether rule holds for email, which it never does for an
-// address that is empty or malformed, nor if it is bad itself.
-func evalRule(rule, email string, d documents) bool {
-	r, err := parseRule(rule, nil)
-	return err == nil && validEmail(email) && r(email, d)
-}
-
 // A cond is a condition on one document, such as a token answer.
 type cond func(doc any) bool
 
@@ -170,11 +163,4 @@ func scalar(v any) (string, bool) {
 		return "false", true
 	}
 	return text(v)
-}
-
-// evalCond reports whether doc meets the condition, which it never does if the
-// condition is bad.
-func evalCond(cond string, doc any) bool {
-	c, err := parseCond(cond)
-	return err == nil && c(doc)
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -123,8 +124,8 @@ func loosely(v any) bool {
 		return v
 	case string:
 		return v == "true" || v == "1"
-	case fmt.Stringer: // json.Number
-		return v.String() == "1"
+	case json.Number:
+		return v == "1"
 	}
 	return false
 }

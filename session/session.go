@@ -57,7 +57,7 @@ type Config struct {
 	Secret string
 
 	// Audience sets apart what shares a Secret: a session of one Auth is none at
-	// another. Package middleware fills in its BaseURL, Path and Name.
+	// another. Package middleware fills in its BaseURL and Path.
 	Audience string
 
 	// OldSecrets still open cookies, while Secret is being changed. There are

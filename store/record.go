@@ -8,7 +8,7 @@ import (
 // A User is a person, as this app knows them. After sign-up the library never
 // writes one again: what a service says later goes to the Account.
 type User struct {
-	ID            string // chosen by the store; opaque, never used again
+	ID            string // chosen by the store; opaque, at most 64 bytes, never used again
 	Username      string // a handle to show; two users may have the same
 	Name          string // never empty after sign-up: name, else handle, else "Someone"
 	Email         string

@@ -40,8 +40,8 @@ var (
 
 // Store is all that package middleware needs. Every method must be safe for
 // concurrent use and give up when its context is done. Times are kept in UTC
-// to the millisecond or finer. What a method returns is the caller's own: to
-// change it changes nothing that is stored.
+// to the millisecond or finer. What a method returns or was given is the
+// caller's own: to change it later changes nothing that is stored.
 //
 // [github.com/gatepass/gatepass/store/storetest.Run] tests a Store.
 type Store interface {

@@ -104,25 +104,12 @@ func (a *app) routes() http.Handler {
 	mux.Handle("/", a.auth.LoadUser(http.HandlerFunc(a.notFound)))
 	for path, q := range a.pages() {
 		if a.offers(q.Provider) {
-			page := a.auth.RequireAccount(q.Provider)(a.ask(q))
-			mux.Handle("GET "+path, a.auth.LoadUser(a.visitorsTo(q.Provider, page)))
+			mux.Handle("GET "+path, a.auth.RequireAccount(q.Provider)(a.ask(q)))
 		} else if q.Name != "" {
 			mux.Handle("GET "+path, a.auth.LoadUser(a.notSetUp(q)))
 		}
 	}
 	return mux
-}
-
-// visitorsTo sends visitors to log in with that service, where RequireAccount
-// would offer them all.
-func (a *app) visitorsTo(id string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if middleware.CurrentUser(r.Context()) == nil {
-			http.Redirect(w, r, a.auth.LoginPath(id, r.URL.RequestURI()), http.StatusSeeOther)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // offers reports whether people can log in with the provider.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,7 +167,9 @@ func (s *Server) now() time.Time {
 }
 
 // secret returns an unguessable value whose beginning says what it is.
-func secret(kind string) string { return kind + "-" + rand.Text() }
+// secret is in lower case, as that of some services is, so that it could pass
+// for a word in a log.
+func secret(kind string) string { return kind + "-2" + strings.ToLower(rand.Text()) }
 
 func loopback(host string) bool {
 	if host == "localhost" {

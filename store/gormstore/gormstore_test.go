@@ -109,3 +109,18 @@ func TestDeleteExpiredMany(t *testing.T) {
 		t.Errorf("%d rows are left", strings.Count(got, "\n"))
 	}
 }
+
+// The suite lets a store say only that it found no one user. Ours say which it is.
+func TestUserByEmailAmbiguous(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, file(t))
+	for _, subject := range []string{"1", "2"} {
+		u := &store.User{Name: "Mona", Email: "mona@example.com", EmailVerified: true}
+		if err := s.CreateUser(ctx, u, &store.Account{Key: store.Key{Provider: "p", Subject: subject}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.UserByEmail(ctx, "MONA@example.com"); !errors.Is(err, store.ErrAmbiguous) {
+		t.Errorf("got error %v, want %v", err, store.ErrAmbiguous)
+	}
+}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -167,6 +168,9 @@ func emailRules() []rule {
 		got, err := s.UserByEmail(ctx, email)
 		if want == nil {
 			wantErr(t, "UserByEmail("+email+")", err, store.ErrNotFound)
+			if errors.Is(err, store.ErrAmbiguous) {
+				t.Errorf("UserByEmail(%s): got %v, though nobody has that address", email, err)
+			}
 		} else if must(t, "UserByEmail("+email+")", err); got.ID != want.ID {
 			t.Errorf("UserByEmail(%s): got the user %s, want %s", email, got.ID, want.ID)
 		}
@@ -215,11 +219,12 @@ func emailRules() []rule {
 				u := withEmail(ctx, t, s, "ann2", "ann@example.com", true)
 				find(ctx, t, s, "ann@example.com", u)
 			}},
-		{"UserByEmailOfTwo", "UserByEmail returns ErrNotFound if more than one user has that verified address.",
+		{"UserByEmailOfTwo", "UserByEmail returns ErrAmbiguous, or another error that wraps ErrNotFound, if more than one user has that verified address.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
 				withEmail(ctx, t, s, "ann", "ann@example.com", true)
 				withEmail(ctx, t, s, "eve", "ANN@example.com", true)
-				find(ctx, t, s, "ann@example.com", nil)
+				_, err := s.UserByEmail(ctx, "ann@example.com")
+				wantErr(t, "UserByEmail", err, store.ErrNotFound)
 			}},
 		{"UserByEmailOwnOnly", "UserByEmail looks at the users' own addresses, not at those of their accounts.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
