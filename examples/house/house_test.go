@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"store":                 {},
 	"store/memstore":        {module + "/store"},
 	"store/storetest":       {module + "/store"},
-	"store/gormstore":       {module + "/store", "gorm.io/gorm/..."},
+	"store/gormstore":       {module + "/store", "gorm.io/gorm/...", "github.com/go-gormigrate/gormigrate/v2"},
 	"session": {
 		module + "/store", "github.com/gorilla/sessions", "github.com/gorilla/securecookie",
 		"golang.org/x/sync/singleflight",
