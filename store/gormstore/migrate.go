@@ -144,9 +144,8 @@ func (s *Store) migrateOnce(ctx context.Context, fsys fs.FS) error {
 	// Some that speak PostgreSQL's protocol have no locks like its own, and a
 	// transaction that is serializable looks before it gets one. Both may meet a
 	// table that they had not seen. The next look finds it.
-	var err error
-	for range 3 {
-		err = alone.transact(ctx, func(tx *Store) (err error) {
+	for tries := 1; ; tries++ {
+		err := alone.transact(ctx, func(tx *Store) (err error) {
 			unlock, err := tx.lockOut(ctx)
 			if err != nil {
 				return err
@@ -158,15 +157,15 @@ func (s *Store) migrateOnce(ctx context.Context, fsys fs.FS) error {
 			}()
 			return tx.migrateLocked(ctx, fsys)
 		})
-		if err == nil || ctx.Err() != nil || s.tx != nil || errors.Is(err, errNotOurs) {
-			break
+		if err == nil || tries == 3 || s.tx != nil || errors.Is(err, errNotOurs) {
+			return err
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
+			return err
 		}
 	}
-	return err
 }
 
 // lockOut waits until no other process migrates, and returns what lets the next
