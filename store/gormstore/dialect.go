@@ -12,6 +12,7 @@ import (
 type dialect struct {
 	sqlite   bool
 	numbered bool // parameters are $1, $2, …
+	prepare  bool // the driver does not keep statements prepared
 	padded   bool // spaces at the end of a user's ID make no difference
 
 	insert    string // begins an insertion that leaves an existing row alone
@@ -69,7 +70,7 @@ func dialectOf(name string) (dialect, error) {
 		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
 		// that the latter reports depends on a setting of the connection.
 		d.insert, d.ignore = "INSERT IGNORE INTO", ""
-		d.padded = true
+		d.prepare, d.padded = true, true
 		// Varbinary, because every collation of old versions pads with spaces.
 		d.id, d.userID, d.long, d.blob, d.boolean = "varbinary(255)", "varchar(191)", "longtext", "longblob", "boolean"
 		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"

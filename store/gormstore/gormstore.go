@@ -47,6 +47,7 @@ type shared struct {
 	texts     statements
 	immediate bool          // transactions take SQLite's write lock as they begin
 	memory    bool          // the database is in memory, and has one connection
+	prepared  *prepared     // nil if the driver keeps statements prepared
 	writer    chan struct{} // holds a value while someone writes; nil if the database copes
 }
 
@@ -72,6 +73,7 @@ func newStore(db *gorm.DB, immediate bool) *Store {
 	} else if d.sqlite {
 		s.sh.writer = make(chan struct{}, 1)
 	}
+	s.sh.prepared = newPrepared(s.sh, db.Statement.ConnPool)
 	return s
 }
 

@@ -51,6 +51,9 @@ func (s *Store) transact(ctx context.Context, f func(*Store) error) error {
 	if s.tx != nil {
 		return s.begin(ctx, f)
 	}
+	if s.sh.prepared != nil {
+		s.sh.prepared.ahead(ctx)
+	}
 	return s.again(ctx, func() error { return s.begin(ctx, f) })
 }
 
@@ -135,22 +138,13 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// pool is where statements go. GORM's own cache of prepared statements prepares
-// anew in every transaction; the drivers do better.
-func (s *Store) pool() gorm.ConnPool {
-	if tx, ok := s.db.Statement.ConnPool.(*gorm.PreparedStmtTX); ok {
-		return tx.Tx
-	}
-	return s.db.Statement.ConnPool
-}
-
 // exec runs a statement that writes, and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
 	if s.fail != nil {
 		return 0, s.fail
 	}
 	run := func() error {
-		res, err := s.pool().ExecContext(ctx, query, args...)
+		res, err := s.execContext(ctx, query, args)
 		if err == nil {
 			n, err = res.RowsAffected()
 		}
@@ -169,7 +163,7 @@ func (s *Store) query(ctx context.Context, query string, scan func(*sql.Rows) er
 		return s.fail
 	}
 	defer func() { s.tx.note(err) }()
-	rows, err := s.pool().QueryContext(ctx, query, args...)
+	rows, err := s.queryContext(ctx, query, args)
 	if err != nil {
 		return err
 	}
@@ -191,7 +185,7 @@ func (s *Store) one(ctx context.Context, query string, args []any, dest ...any) 
 	if s.fail != nil {
 		return s.fail
 	}
-	rows, err := s.pool().QueryContext(ctx, query, args...)
+	rows, err := s.queryContext(ctx, query, args)
 	if err != nil {
 		return s.tx.note(err)
 	}
