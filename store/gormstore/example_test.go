@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/gormstore"
@@ -44,6 +45,32 @@ func ExampleNew() {
 	}
 	fmt.Println(db.Migrator().HasTable("gatepass_users"))
 	// Output: true
+}
+
+// Where someone else makes the tables, they get the SQL.
+func ExampleStore_MigrationSQL() {
+	db, err := gorm.Open(sqlite.Open("file:bank?mode=memory&cache=shared"), &gorm.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := gormstore.New(db)
+	text, err := s.MigrationSQL(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	fmt.Println(first)
+
+	// They run it by tools of their own.
+	if err := db.Exec(text).Error; err != nil {
+		log.Fatal(err)
+	}
+
+	text, err = s.MigrationSQL(context.Background())
+	fmt.Printf("%q %v\n", text, err)
+	// Output:
+	// CREATE TABLE gatepass_migrations (
+	// "" <nil>
 }
 
 // Customer is a user with columns of the app's own, in the same table.

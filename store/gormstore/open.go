@@ -12,9 +12,13 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// Open opens a database, with the tables it needs, as in
+// Open opens a database, and makes the tables or brings them up to date as
+// [Store.Migrate] does, as in
 //
 //	gormstore.Open(sqlite.Open("app.db"))
+//
+// Where a program must not change tables, someone runs what
+// [Store.MigrationSQL] prints before it starts; Open then only looks.
 //
 // SQLite needs no parameters: writers wait for each other, readers do not wait
 // for writers, and a database in memory lives as long as the Store. Parameters
