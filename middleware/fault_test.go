@@ -114,6 +114,7 @@ type trial struct {
 	good    func(status int) bool
 	browser *browser
 	id      string                   // who the browser is, whatever happens; "" if nobody yet
+	alone   bool                     // it is their only one
 	check   func(o outcome, ok bool) // ok: the operation said so
 }
 
@@ -128,7 +129,9 @@ var operations = map[string]func(w *world) *trial{
 				return w.loginBy(b, ctx, "github", code, func() *http.Response { return b.get("/auth/login/github", under(ctx)) })
 			},
 			good: seeOther, browser: b,
-			check: func(_ outcome, ok bool) { w.checkNewcomer(b, store.Key{Provider: "github", Subject: "g-" + code}, ok) },
+			check: func(_ outcome, ok bool) {
+				w.checkNewcomer(b, store.Key{Provider: "github", Subject: "g-" + code}, ok, 0)
+			},
 		}
 	},
 	"login": func(w *world) *trial {
@@ -140,7 +143,7 @@ var operations = map[string]func(w *world) *trial{
 			},
 			good: seeOther, browser: b,
 			check: func(_ outcome, ok bool) {
-				w.checkNewcomer(b, store.Key{Provider: "github", Subject: "g-" + code}, ok)
+				w.checkNewcomer(b, store.Key{Provider: "github", Subject: "g-" + code}, ok, 1)
 				if me := b.whoami(); me != "" && me != id {
 					w.t.Errorf("the browser is %s, want %s", me, id)
 				}
@@ -154,7 +157,7 @@ var operations = map[string]func(w *world) *trial{
 			do: func(ctx context.Context) outcome {
 				return w.loginBy(b, ctx, "github", code, func() *http.Response { return b.get("/auth/login/github", under(ctx)) })
 			},
-			good: seeOther, browser: b, id: id,
+			good: seeOther, browser: b, id: id, alone: true,
 			check: func(outcome, bool) { w.wantToken(id) },
 		}
 	},
@@ -166,7 +169,7 @@ var operations = map[string]func(w *world) *trial{
 					return b.post("/auth/reauth/github", nil, under(ctx))
 				})
 			},
-			good: seeOther, browser: b, id: id,
+			good: seeOther, browser: b, id: id, alone: true,
 			check: func(outcome, bool) { w.wantToken(id) },
 		}
 	},
@@ -177,7 +180,7 @@ var operations = map[string]func(w *world) *trial{
 			do: func(ctx context.Context) outcome {
 				return w.loginBy(b, ctx, "other", code, func() *http.Response { return b.post("/auth/link/other", nil, under(ctx)) })
 			},
-			good: seeOther, browser: b, id: id,
+			good: seeOther, browser: b, id: id, alone: true,
 			check: func(_ outcome, ok bool) {
 				acct, err := w.store.Account(w.t.Context(), k)
 				if err == nil && acct.UserID != id {
@@ -209,7 +212,7 @@ var operations = map[string]func(w *world) *trial{
 				_, err := w.store.Account(w.t.Context(), k)
 				return seeOther(status) || status == http.StatusNotFound && errors.Is(err, store.ErrNotFound)
 			},
-			browser: b, id: id,
+			browser: b, id: id, alone: true,
 			check: func(_ outcome, ok bool) {
 				if _, err := w.store.Account(w.t.Context(), k); ok && !errors.Is(err, store.ErrNotFound) {
 					w.t.Errorf("the unlinked account: got error %v, want %v", err, store.ErrNotFound)
@@ -335,8 +338,9 @@ var operations = map[string]func(w *world) *trial{
 	},
 }
 
-// checkNewcomer is what holds of a browser in which nobody was logged in.
-func (w *world) checkNewcomer(b *browser, k store.Key, ok bool) {
+// checkNewcomer is what holds of a browser in which nobody was logged in, and
+// whose user is logged in elsewhere in so many others.
+func (w *world) checkNewcomer(b *browser, k store.Key, ok bool, elsewhere int) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	acct, err := w.store.Account(ctx, k)
@@ -350,7 +354,24 @@ func (w *world) checkNewcomer(b *browser, k store.Key, ok bool) {
 	if ok && me != acct.UserID || me != "" && me != acct.UserID {
 		w.t.Errorf("the browser is %q, want %s", me, acct.UserID)
 	}
+	if me != "" {
+		elsewhere++
+	}
+	w.wantSessions(acct.UserID, elsewhere)
 	w.wantToken(acct.UserID)
+}
+
+// wantSessions fails if the user has more sessions than there are browsers that
+// know of them. When an answer was lost, one may be left that nobody knows of.
+func (w *world) wantSessions(id string, n int) {
+	w.t.Helper()
+	list, err := w.store.UserSessions(w.t.Context(), id)
+	if w.what == answer {
+		n++
+	}
+	if err != nil || len(list) > n {
+		w.t.Errorf("the user has %d sessions, %v; want at most %d", len(list), err, n)
+	}
 }
 
 func (w *world) callAs(ctx context.Context, id string) (string, error) {
@@ -410,6 +431,9 @@ func (w *world) sound() {
 func (w *world) sameOne(tr *trial, ok bool) {
 	w.t.Helper()
 	me := tr.browser.whoami()
+	if tr.id != "" && tr.alone {
+		w.wantSessions(tr.id, 1)
+	}
 	if tr.id == "" || me == tr.id || me == "" && w.what == answer && !ok {
 		return
 	}

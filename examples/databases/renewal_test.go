@@ -165,8 +165,8 @@ func (w *renewalWorld) issued() int {
 	return len(w.svc.access)
 }
 
-// pass lets the lease's time pass by the database's clock.
-func (w *renewalWorld) pass(t *testing.T) {
+// pass lets some of the lease's time pass by the database's clock.
+func (w *renewalWorld) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	var until int64
 	if err := w.store.DB().Raw("SELECT leased_until FROM gatepass_accounts").Scan(&until).Error; err != nil {
@@ -175,7 +175,7 @@ func (w *renewalWorld) pass(t *testing.T) {
 	if left := time.Until(time.UnixMicro(until)); left > lease || left < lease/2 {
 		t.Errorf("the lease ends in %v, want in %v at most, and not much less", left, lease)
 	}
-	res := w.store.DB().Exec("UPDATE gatepass_accounts SET leased_until = leased_until - ?", lease.Microseconds())
+	res := w.store.DB().Exec("UPDATE gatepass_accounts SET leased_until = leased_until - ?", d.Microseconds())
 	if res.Error != nil || res.RowsAffected != 1 {
 		t.Fatalf("changed %d rows, %v", res.RowsAffected, res.Error)
 	}
@@ -195,7 +195,7 @@ func TestKilledBeforeTheServiceAnswers(t *testing.T) {
 		if n, _ := w.svc.counts(); n != 1 {
 			t.Errorf("during the lease: the service was asked %d times, want once", n)
 		}
-		w.pass(t)
+		w.pass(t, lease)
 		if r := w.together(t); r.OK != processes*callers {
 			t.Errorf("after the lease: %d of %d got a token; %d have none; others: %q", r.OK, processes*callers, r.NoToken, r.text())
 		}
@@ -210,9 +210,9 @@ func TestWaitingWhenTheLeaseEnds(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
 		w := newRenewalWorld(t, db)
 		w.die(t)
+		w.pass(t, lease-2*time.Second)
 		p := w.start(t, callers, 0)
 		p.begin(t)
-		w.pass(t)
 		if r := p.report(t); r.OK != callers {
 			t.Errorf("%d of %d got a token; %d have none; others: %q", r.OK, callers, r.NoToken, r.text())
 		}
@@ -226,7 +226,7 @@ func TestKilledAfterTheServiceHasAnswered(t *testing.T) {
 		w := newRenewalWorld(t, db)
 		w.svc.set(func() { w.svc.lose = true })
 		w.die(t)
-		w.pass(t)
+		w.pass(t, lease)
 		for range 2 {
 			if r := w.together(t); r.NoToken != processes*callers {
 				t.Errorf("%d of %d were told to log in again; %d got a token; others: %q", r.NoToken, processes*callers, r.OK, r.text())
