@@ -328,6 +328,21 @@ func TestEmbeddedUser(t *testing.T) {
 	})
 }
 
+// GORM's driver for MySQL may be told to make texts shorter or longer, also
+// those of the first version.
+func TestMigrateWithOtherSizes(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		dsn := db.first(t)
+		if err := db.script(t, dsn, `ALTER TABLE gatepass_accounts DROP FOREIGN KEY gatepass_accounts_user;
+			ALTER TABLE gatepass_users MODIFY id varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, MODIFY name varchar(256);
+			ALTER TABLE gatepass_accounts ADD CONSTRAINT gatepass_accounts_user
+				FOREIGN KEY (user_id) REFERENCES gatepass_users (id) ON DELETE CASCADE`); err != nil {
+			t.Fatal(err)
+		}
+		theFirst(t, db.open(t, dsn))
+	}, "mysql")
+}
+
 // A program that may not make tables starts on those that are there.
 func TestMigrateWithoutTheRight(t *testing.T) {
 	each(t, func(t *testing.T, db database) {

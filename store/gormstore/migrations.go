@@ -33,6 +33,7 @@ type migration struct {
 type statement struct {
 	sql                  string
 	table, index, column string
+	collation            string   // that the column gets
 	columns              []string // of a new table
 }
 
@@ -97,6 +98,10 @@ func newStatement(lines []string) statement {
 		s.index, s.table = word(2), word(4)
 	case strings.HasPrefix(s.sql, "ALTER TABLE ") && word(3) == "ADD" && word(4) == "COLUMN":
 		s.table, s.column = word(2), word(5)
+	case strings.HasPrefix(s.sql, "ALTER TABLE ") && word(3) == "MODIFY":
+		if i := slices.Index(words, "COLLATE"); i >= 0 {
+			s.table, s.column, s.collation = word(2), word(4), word(i+1)
+		}
 	}
 	return s
 }
@@ -112,6 +117,8 @@ func (s *Store) done(ctx context.Context, st statement) (bool, error) {
 	switch {
 	case st.index != "":
 		return found(s.exists(ctx, s.catalog().index, st.table, st.index))
+	case st.collation != "":
+		return found(s.exists(ctx, s.catalog().collation, st.table, st.column, st.collation))
 	case st.column != "":
 		have, err := s.columns(ctx, st.table)
 		return slices.Contains(have, st.column), err
@@ -127,7 +134,7 @@ func found(err error) (bool, error) {
 }
 
 // catalog has the questions what is there, where the database would make it.
-func (s *Store) catalog() (q struct{ table, index string }) {
+func (s *Store) catalog() (q struct{ table, index, collation string }) {
 	switch s.db.Name() {
 	case "sqlite":
 		q.table = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = ?"
@@ -138,6 +145,7 @@ func (s *Store) catalog() (q struct{ table, index string }) {
 	case "mysql":
 		q.table = "SELECT 1 FROM information_schema.tables WHERE table_schema = database() AND table_name = ?"
 		q.index = "SELECT 1 FROM information_schema.statistics WHERE table_schema = database() AND table_name = ? AND index_name = ?"
+		q.collation = "SELECT 1 FROM information_schema.columns WHERE table_schema = database() AND table_name = ? AND column_name = ? AND collation_name = ?"
 	}
 	return q
 }

@@ -19,7 +19,8 @@ CREATE TABLE gatepass_users (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- If an app's AutoMigrate has made the table, its IDs compare as the database
--- does, and no foreign key could refer to them.
+-- does, and no foreign key could refer to them. It is left out if they compare
+-- so already: a column that has a foreign key cannot be altered.
 ALTER TABLE gatepass_users MODIFY id varchar(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL;
 
 -- MySQL and MariaDB have no index on an expression in common.
