@@ -93,7 +93,28 @@ func TestCancelledWhileItWaits(t *testing.T) {
 				t.Errorf("%s: Account: got error %v, want %v", what, err, store.ErrNotFound)
 			}
 		}
+		if db.kind == "sqlite" {
+			wantPatience(t, s)
+		}
 	})
+}
+
+// wantPatience fails if a connection has been left that does not wait as long as
+// the app's own statements may rely on.
+func wantPatience(t *testing.T, s *gormstore.Store) {
+	t.Helper()
+	pool := sqlDB(t, s)
+	for range max(pool.Stats().Idle, 1) + 1 {
+		conn, err := pool.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		var got int
+		if err := conn.QueryRowContext(t.Context(), "PRAGMA busy_timeout").Scan(&got); err != nil || got != 10_000 {
+			t.Errorf("busy_timeout: got %d, want 10000 (%v)", got, err)
+		}
+	}
 }
 
 // The same at each step of a transaction. Two connections are all there are: a

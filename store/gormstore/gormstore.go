@@ -46,6 +46,7 @@ type shared struct {
 	dialect
 	texts     statements
 	immediate bool          // transactions take SQLite's write lock as they begin
+	patience  time.Duration // how long to wait for another process that writes SQLite's file; 0 if that is the driver's business
 	memory    bool          // the database is in memory, and has one connection
 	prepared  *prepared     // nil if the driver keeps statements prepared
 	writer    chan struct{} // holds a value while someone writes; nil if the database copes

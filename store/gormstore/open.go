@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -75,7 +76,19 @@ func (s *Store) prepareSQLite(ctx context.Context) error {
 	// A file system that cannot have one keeps its mode, and says so only in
 	// the answer, which is not needed.
 	var mode text
-	return s.again(ctx, func() error { return s.one(ctx, "PRAGMA journal_mode = WAL", nil, &mode) })
+	if err := s.again(ctx, func() error { return s.one(ctx, "PRAGMA journal_mode = WAL", nil, &mode) }); err != nil {
+		return err
+	}
+	// Without the log, a commit waits for readers, and patience ends when a
+	// transaction has begun.
+	if s.sh.immediate && mode == "wal" {
+		var timeout int64
+		if err := s.one(ctx, "PRAGMA busy_timeout", nil, &timeout); err != nil {
+			return fmt.Errorf("gormstore: opening the database: %w", err)
+		}
+		s.sh.patience = time.Duration(timeout) * time.Millisecond
+	}
+	return nil
 }
 
 // withParameters returns d with parameters added to its DSN, and whether

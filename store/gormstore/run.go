@@ -74,8 +74,10 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		// just committed, and that made an insertion fail.
 		opts = append(opts, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	}
+	began := false
 	run := func(db *gorm.DB) error {
 		return db.Transaction(func(db *gorm.DB) error {
+			began = true
 			tx := &Store{Now: s.Now, db: db, sh: s.sh, tx: new(transaction)}
 			if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
 				// A transaction that begins with a read cannot always become one that
@@ -100,6 +102,8 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		err = s.db.WithContext(ctx).Connection(func(db *gorm.DB) error {
 			return run(db.WithContext(context.WithoutCancel(ctx)))
 		})
+	} else if s.sh.patience > 0 && s.tx == nil {
+		err = s.beginPatiently(ctx, &began, run)
 	} else {
 		err = run(s.db.WithContext(ctx))
 	}
@@ -144,7 +148,11 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, e
 		return 0, s.fail
 	}
 	run := func() error {
-		res, err := s.execContext(ctx, query, args)
+		exec := s.execContext
+		if s.sh.patience > 0 && s.tx == nil {
+			exec = s.execPatiently
+		}
+		res, err := exec(ctx, query, args)
 		if err == nil {
 			n, err = res.RowsAffected()
 		}
