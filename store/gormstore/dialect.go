@@ -24,16 +24,6 @@ type dialect struct {
 	// What an address is found by, and how the one looked for is brought into
 	// that form. It may find too many; the caller compares.
 	emailKey, emailFold string
-
-	// Types. Keys are compared byte for byte.
-	id, userID, long, blob, boolean string
-
-	references string // ends a foreign key
-	options    string // ends a CREATE TABLE
-
-	// Make migrations of several processes wait for each other. Where unlock is
-	// empty, the lock ends with the transaction.
-	lock, unlock string
 }
 
 func dialectOf(name string) (dialect, error) {
@@ -44,40 +34,26 @@ func dialectOf(name string) (dialect, error) {
 		text:      "?",
 		emailKey:  "lower(email)",
 		emailFold: "lower(?)",
-
-		references: " ON DELETE CASCADE",
 	}
 	switch name {
 	case "sqlite":
 		d.sqlite, d.forUpdate = true, ""
-		d.id, d.userID, d.long, d.blob, d.boolean = "text", "text", "text", "blob", "boolean"
 		// SQLite plans a join anew each time a text is bound to a parameter that it
 		// compares with a column, which costs as much as to run it. It does not
 		// look into an expression.
 		d.text = "CAST(? AS text)"
-		// To alter a table, GORM copies it, drops it and renames the copy. With
-		// foreign keys on, the drop deletes its rows first; a cascade would then
-		// empty the accounts when an app alters a column of its users.
-		d.references = ""
 	case "postgres":
 		d.numbered = true
-		d.id, d.userID, d.long, d.blob, d.boolean = `varchar(255) COLLATE "C"`, "text", "text", "bytea", "boolean"
 		d.now = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 		// Lower-case ASCII letters alone, whatever the database's language.
 		d.emailKey, d.emailFold = `lower(email COLLATE "C")`, `lower(? COLLATE "C")`
-		d.lock = "SELECT pg_advisory_xact_lock(7165346298741)"
 	case "mysql":
 		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
 		// that the latter reports depends on a setting of the connection.
 		d.insert, d.ignore = "INSERT IGNORE INTO", ""
 		d.prepare, d.padded = true, true
-		// Varbinary, because every collation of old versions pads with spaces.
-		d.id, d.userID, d.long, d.blob, d.boolean = "varbinary(255)", "varchar(191)", "longtext", "longblob", "boolean"
 		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
 		d.emailKey, d.emailFold = "email_key", "lower(left(?, 320))"
-		d.lock = "SELECT GET_LOCK(left(concat('gatepass ', database()), 64), 60)"
-		d.unlock = "SELECT RELEASE_LOCK(left(concat('gatepass ', database()), 64))"
-		d.options = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 	default:
 		return d, fmt.Errorf("gormstore: want a database of kind sqlite, postgres or mysql, got %q", name)
 	}
@@ -89,8 +65,6 @@ func (d dialect) render(query string) string {
 	query = strings.NewReplacer(
 		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text,
 		"{email}", d.emailKey, "{fold}", d.emailFold,
-		"{id}", d.id, "{user}", d.userID, "{long}", d.long, "{blob}", d.blob, "{boolean}", d.boolean,
-		"{references}", d.references,
 	).Replace(query)
 	if !d.numbered {
 		return query
