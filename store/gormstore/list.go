@@ -38,12 +38,12 @@ func (s *Store) ListAccounts(ctx context.Context, after store.Key, n int) ([]sto
 	}
 	// The zero key comes before all; no account has a key without a provider.
 	if after.Provider != "" {
-		if err := s.query(ctx, s.sh.render(listSubjects), scan, after.Provider, after.Subject, n); err != nil {
+		if err := s.query(ctx, s.sh.render(listSubjects), scan, after.Provider, after.Subject, int64(n)); err != nil {
 			return nil, err
 		}
 	}
 	if len(found) < n {
-		if err := s.query(ctx, s.sh.render(listProviders), scan, after.Provider, n-len(found)); err != nil {
+		if err := s.query(ctx, s.sh.render(listProviders), scan, after.Provider, int64(n-len(found))); err != nil {
 			return nil, err
 		}
 	}
