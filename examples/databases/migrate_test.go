@@ -328,6 +328,27 @@ func TestEmbeddedUser(t *testing.T) {
 	})
 }
 
+// Two apps in one database do not meet, and the longest names fit.
+func TestWithPrefix(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		dsn := db.fresh(t)
+		shop, err := gormstore.Open(db.dialector(dsn, nil), gormstore.WithPrefix(strings.Repeat("a", 30)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shop.Close()
+		_, a, _ := signUp(t, shop, "x")
+		s := db.open(t, dsn)
+		if _, err := s.Account(t.Context(), a.Key); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("got error %v, want %v", err, store.ErrNotFound)
+		}
+		signUp(t, s, "x")
+		if n := count(t, s, "gatepass_users"); n != 1 {
+			t.Errorf("got %d users, want 1", n)
+		}
+	})
+}
+
 // GORM's driver for MySQL may be told to make texts shorter or longer, also
 // those of the first version.
 func TestMigrateWithOtherSizes(t *testing.T) {

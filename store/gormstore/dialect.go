@@ -10,6 +10,7 @@ import (
 // A dialect is where databases differ. Everything else is SQL that all of them
 // understand.
 type dialect struct {
+	prefix   string // what our names begin with
 	sqlite   bool
 	numbered bool // parameters are $1, $2, …
 	prepare  bool // the driver does not keep statements prepared
@@ -28,6 +29,7 @@ type dialect struct {
 
 func dialectOf(name string) (dialect, error) {
 	d := dialect{
+		prefix:    prefix,
 		insert:    "INSERT INTO",
 		ignore:    " ON CONFLICT DO NOTHING",
 		forUpdate: " FOR UPDATE",
@@ -62,6 +64,7 @@ func dialectOf(name string) (dialect, error) {
 
 // render fills in what differs.
 func (d dialect) render(query string) string {
+	query = strings.ReplaceAll(query, prefix, d.prefix)
 	query = strings.NewReplacer(
 		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text,
 		"{email}", d.emailKey, "{fold}", d.emailFold,

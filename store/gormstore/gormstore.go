@@ -18,7 +18,8 @@ import (
 
 // A Store keeps users, accounts, tokens and sessions in four tables of a
 // database: gatepass_users, gatepass_accounts with the tokens,
-// gatepass_sessions and gatepass_marks.
+// gatepass_sessions and gatepass_marks. A fifth, gatepass_migrations, says which
+// version they have. See [WithPrefix] for other names.
 //
 // It asks the database itself, past GORM's callbacks and its logger, so that no
 // key or token is logged and no read goes to a replica that lags behind.
@@ -53,17 +54,23 @@ type shared struct {
 }
 
 // New returns a Store in a database that is already open. It does not touch
-// the database: call [Store.Migrate], or make the tables yourself. Db may also
-// be a transaction, for work that must happen together with the app's own.
-func New(db *gorm.DB) *Store {
-	return newStore(db, false)
+// the database: call [Store.Migrate], or run what [Store.MigrationSQL] prints.
+// Db may also be a transaction, for work that must happen together with the
+// app's own. An option that cannot be is told at the first use.
+func New(db *gorm.DB, opts ...Option) *Store {
+	return newStore(db, false, opts)
 }
 
-func newStore(db *gorm.DB, immediate bool) *Store {
+func newStore(db *gorm.DB, immediate bool, opts []Option) *Store {
 	s := &Store{db: db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})}
 	// A Transact within another must be able to fail alone.
 	s.db.DisableNestedTransaction = false
 	d, err := dialectOf(db.Name())
+	for _, opt := range opts {
+		if err == nil {
+			err = opt(&d)
+		}
+	}
 	if err != nil {
 		s.fail = err
 		return s

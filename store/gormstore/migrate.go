@@ -72,10 +72,10 @@ func (s *Store) script(ctx context.Context, fsys fs.FS) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	if there, err := s.hasTable(ctx, versions); err != nil {
+	if there, err := s.hasTable(ctx, s.sh.versions()); err != nil {
 		return "", err
 	} else if !there {
-		b.WriteString(createVersions + ";\n\n")
+		b.WriteString(s.sh.createVersions() + ";\n\n")
 	}
 	for _, m := range todo {
 		for _, st := range m.statements {
@@ -87,7 +87,7 @@ func (s *Store) script(ctx context.Context, fsys fs.FS) (string, error) {
 				b.WriteString(st.sql + ";\n\n")
 			}
 		}
-		b.WriteString("INSERT INTO " + versions + " (id) VALUES ('" + m.id + "');\n\n")
+		b.WriteString("INSERT INTO " + s.sh.versions() + " (id) VALUES ('" + m.id + "');\n\n")
 	}
 	return b.String(), nil
 }
@@ -95,7 +95,7 @@ func (s *Store) script(ctx context.Context, fsys fs.FS) (string, error) {
 // pending returns the migrations that have not been run. It returns an error
 // before anything is done if one of them would meet a table that is not ours.
 func (s *Store) pending(ctx context.Context, fsys fs.FS) ([]migration, error) {
-	all, err := parse(fsys, s.db.Name())
+	all, err := parse(fsys, s.db.Name(), s.sh.prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +134,11 @@ func (s *Store) migrateOnce(ctx context.Context, fsys fs.FS) error {
 	alone := *s
 	if s.sh.sqlite && !s.sh.immediate && s.tx == nil {
 		// What a transaction takes SQLite's write lock with has to be there.
-		if _, err := s.exec(ctx, strings.Replace(createVersions, "TABLE", "TABLE IF NOT EXISTS", 1)); err != nil {
+		if _, err := s.exec(ctx, strings.Replace(s.sh.createVersions(), "TABLE", "TABLE IF NOT EXISTS", 1)); err != nil {
 			return err
 		}
 		sh := *s.sh
-		sh.texts.takeLock = "DELETE FROM " + versions + " WHERE 1 = 0"
+		sh.texts.takeLock = "DELETE FROM " + s.sh.versions() + " WHERE 1 = 0"
 		alone.sh = &sh
 	}
 	// Some that speak PostgreSQL's protocol have no locks like its own, and a
@@ -199,10 +199,10 @@ func (s *Store) migrateLocked(ctx context.Context, fsys fs.FS) error {
 	if err != nil || len(todo) == 0 {
 		return err
 	}
-	if there, err := s.hasTable(ctx, versions); err != nil {
+	if there, err := s.hasTable(ctx, s.sh.versions()); err != nil {
 		return err
 	} else if !there {
-		if _, err := s.exec(ctx, createVersions); err != nil {
+		if _, err := s.exec(ctx, s.sh.createVersions()); err != nil {
 			return err
 		}
 	}
@@ -215,7 +215,7 @@ func (s *Store) migrateLocked(ctx context.Context, fsys fs.FS) error {
 		steps = append(steps, &gormigrate.Migration{ID: m.id, Migrate: func(*gorm.DB) error { return s.run(ctx, m) }})
 	}
 	db := s.db.Session(&gorm.Session{NewDB: true, Context: ctx, Logger: logger.Discard, SkipDefaultTransaction: true})
-	return gormigrate.New(db, &gormigrate.Options{TableName: versions, IDColumnName: "id", IDColumnSize: 255}, steps).Migrate()
+	return gormigrate.New(db, &gormigrate.Options{TableName: s.sh.versions(), IDColumnName: "id", IDColumnSize: 255}, steps).Migrate()
 }
 
 func (s *Store) run(ctx context.Context, m migration) error {

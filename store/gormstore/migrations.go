@@ -37,8 +37,9 @@ type statement struct {
 	columns              []string // of a new table
 }
 
-// parse reads the migrations for a kind of database, in order.
-func parse(fsys fs.FS, kind string) ([]migration, error) {
+// parse reads the migrations for a kind of database, in order, for tables with
+// a prefix.
+func parse(fsys fs.FS, kind, own string) ([]migration, error) {
 	names, err := fs.Glob(fsys, path.Join("migrations", kind, "*.sql"))
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func parse(fsys fs.FS, kind string) ([]migration, error) {
 		}
 		m := migration{id: strings.TrimSuffix(path.Base(name), ".sql")}
 		var lines []string
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(strings.ReplaceAll(string(text), prefix, own)) {
 			line = strings.TrimRight(line, "\r\n")
 			if line == "" || strings.HasPrefix(line, "--") {
 				continue
@@ -169,25 +170,27 @@ func (s *Store) columns(ctx context.Context, table string) (names []string, err 
 }
 
 // versions is the table that says what has been run.
-const versions = "gatepass_migrations"
+func (d dialect) versions() string { return d.prefix + "migrations" }
 
 // createVersions makes it; byte for byte the same on all databases.
-const createVersions = "CREATE TABLE " + versions + " (\n    id varchar(255) NOT NULL,\n    PRIMARY KEY (id)\n)"
+func (d dialect) createVersions() string {
+	return "CREATE TABLE " + d.versions() + " (\n    id varchar(255) NOT NULL,\n    PRIMARY KEY (id)\n)"
+}
 
 // recorded returns which migrations have been run, and whether there is a table
 // that says so.
 func (s *Store) recorded(ctx context.Context) (ids []string, there bool, err error) {
-	if there, err = s.hasTable(ctx, versions); err != nil || !there {
+	if there, err = s.hasTable(ctx, s.sh.versions()); err != nil || !there {
 		return nil, there, err
 	}
-	have, err := s.columns(ctx, versions)
+	have, err := s.columns(ctx, s.sh.versions())
 	if err != nil {
 		return nil, true, err
 	}
 	if !slices.Equal(have, []string{"id"}) {
-		return nil, true, fmt.Errorf("%w: %s has the columns %s, want id alone", errNotOurs, versions, strings.Join(have, ", "))
+		return nil, true, fmt.Errorf("%w: %s has the columns %s, want id alone", errNotOurs, s.sh.versions(), strings.Join(have, ", "))
 	}
-	err = s.query(ctx, "SELECT id FROM "+versions, func(rows *sql.Rows) error {
+	err = s.query(ctx, "SELECT id FROM "+s.sh.versions(), func(rows *sql.Rows) error {
 		var id text
 		if err := rows.Scan(&id); err != nil {
 			return err

@@ -24,7 +24,7 @@ import (
 // SQLite needs no parameters: writers wait for each other, readers do not wait
 // for writers, and a database in memory lives as long as the Store. Parameters
 // that the name of the database has are left as they are.
-func Open(d gorm.Dialector) (*Store, error) {
+func Open(d gorm.Dialector, opts ...Option) (*Store, error) {
 	if _, err := dialectOf(d.Name()); err != nil {
 		return nil, err
 	}
@@ -36,10 +36,11 @@ func Open(d gorm.Dialector) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gormstore: opening the database: %w", err)
 	}
-	s := newStore(db, immediate)
+	s := newStore(db, immediate, opts)
 	s.own = true
 	ctx := context.Background()
-	if s.sh.sqlite {
+	err = s.fail
+	if err == nil && s.sh.sqlite {
 		err = s.prepareSQLite(ctx)
 	}
 	if err == nil {

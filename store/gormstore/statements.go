@@ -75,8 +75,8 @@ func (d dialect) statements() statements {
 		insertMark:     d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
 		renewMark:      d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
 
-		expiredSessions: d.sweep("gatepass_sessions", "expires_at"),
-		expiredMarks:    d.sweep("gatepass_marks", "ends_at"),
+		expiredSessions: d.sweep(d.prefix+"sessions", "expires_at"),
+		expiredMarks:    d.sweep(d.prefix+"marks", "ends_at"),
 	}
 }
 

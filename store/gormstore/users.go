@@ -12,8 +12,9 @@ import (
 // A User is the row of a user, for an app that embeds it in a model of its own
 // to add columns to the same table. Such columns need a default or must allow
 // null, because a sign-up does not know them. AutoMigrate of the model and
-// [Store.Migrate] come in any order. On MySQL leave DefaultStringSize of GORM's
-// driver at zero, or AutoMigrate shortens the columns of names and addresses.
+// [Store.Migrate] come in any order. With [WithPrefix], the model needs a
+// TableName of its own. On MySQL leave DefaultStringSize of GORM's driver at
+// zero, or AutoMigrate shortens the columns of names and addresses.
 //
 // [Store.DeleteUser] removes the whole row. To delete users by way of GORM
 // leaves their sessions, and on SQLite it fails while they have accounts.
