@@ -219,7 +219,8 @@ func waiting(ctx context.Context, db database, s *gormstore.Store, done <-chan e
 	if err != nil {
 		return err
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
+	// MariaDB shows the same again to who asks more often than every 100 ms.
+	tick := time.NewTicker(150 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var n int
