@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatepass/gatepass/provider"
@@ -125,8 +126,11 @@ func (a *Auth) deleteUser(ctx context.Context, userID string) error {
 	a.sessions.Forget(userID)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	// At once, so that a provider that hangs takes no other's time.
+	var all sync.WaitGroup
 	for _, g := range grants {
-		a.revoke(ctx, g.e, g.tok)
+		all.Go(func() { a.revoke(ctx, g.e, g.tok) })
 	}
+	all.Wait()
 	return nil
 }

@@ -96,7 +96,7 @@ func TestResealTokens(t *testing.T) {
 
 func TestResealTokensThatAreBeingRenewed(t *testing.T) {
 	a := newApp(t, nil)
-	withAPI(a, api(t), nil)
+	withAPI(a, api(t), func(c *middleware.Config) { c.OldSecrets = []string{newSecret} })
 	a.github.person("ada", ada)
 	a.expire("ada", time.Hour)
 	br := a.browser()
@@ -111,7 +111,7 @@ func TestResealTokensThatAreBeingRenewed(t *testing.T) {
 		return provider.Token{AccessToken: "at-new", RefreshToken: "rt-new", Expiry: a.clock.Now().Add(time.Hour)}, nil
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { // by a process that has the old secret still
+	wg.Go(func() { // by a process that seals with the old secret still
 		if got, err := a.call(id, "/user"); err != nil || got != "/user Bearer at-new" {
 			t.Errorf("renewal: got %q, %v", got, err)
 		}

@@ -111,7 +111,11 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 // if the second fails, s is removed again.
 func (m *Manager) replace(ctx context.Context, s *store.Session, before []token, over []string) error {
 	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
-		return err
+		if errors.Is(err, store.ErrExists) {
+			return err
+		}
+		// The answer may have been lost on the way, and not the session.
+		return errors.Join(err, m.undo(ctx, s.ID))
 	}
 	for i := range before {
 		if err := m.leave(ctx, &before[i]); err != nil {
