@@ -110,12 +110,8 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 // replace stores s and ends the sessions whose place it takes, in this order:
 // if the second fails, s is removed again.
 func (m *Manager) replace(ctx context.Context, s *store.Session, before []token, over []string) error {
-	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
-		if errors.Is(err, store.ErrExists) {
-			return err
-		}
-		// The answer may have been lost on the way, and not the session.
-		return errors.Join(err, m.undo(ctx, s.ID))
+	if err := m.create(ctx, s); err != nil {
+		return err
 	}
 	for i := range before {
 		if err := m.leave(ctx, &before[i]); err != nil {
@@ -128,6 +124,16 @@ func (m *Manager) replace(ctx context.Context, s *store.Session, before []token,
 		}
 	}
 	return nil
+}
+
+// create stores s. If that fails, it may be the answer that was lost on the way
+// and not the session, which nobody would ever know of: it is removed.
+func (m *Manager) create(ctx context.Context, s *store.Session) error {
+	err := m.cfg.Store.CreateSession(ctx, s)
+	if err == nil || errors.Is(err, store.ErrExists) {
+		return err
+	}
+	return errors.Join(err, m.undo(ctx, s.ID))
 }
 
 // undo removes a session whose key nobody was given. The request's context may

@@ -69,7 +69,7 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*sto
 	s.ID = t.id()
 	m.see(s, now)
 	change(s, now)
-	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
+	if err := m.create(ctx, s); err != nil {
 		return failed("renew", err)
 	}
 	err = m.handOver(ctx, &old, seq)
