@@ -114,14 +114,18 @@ func TestLoginEndsTheCrowd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 {
+		var first time.Duration
+		for i := range 5 {
 			begun := time.Now()
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			if err := m.Begin(httptest.NewRecorder(), r, &store.Session{UserID: u.ID, Key: key("many")}); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(begun); took > 30*time.Second {
-				t.Errorf("the login took %v", took)
+			took := time.Since(begun)
+			if i == 0 {
+				first = took
+			} else if took > first/2 {
+				t.Errorf("login %d took %v, the one that ended ten thousand sessions %v", i+1, took, first)
 			}
 			if got := count(t, s, "gatepass_sessions"); got != 10 {
 				t.Errorf("got %d sessions, want 10", got)
