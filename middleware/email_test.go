@@ -266,3 +266,18 @@ func TestWhatAProviderSaysIsCleaned(t *testing.T) {
 		t.Errorf("got %+v, want a name", u)
 	}
 }
+
+// users returns how many of those subjects have an account.
+func (a *app) users(keys ...store.Key) int {
+	a.t.Helper()
+	n := 0
+	for _, k := range keys {
+		_, err := a.store.Account(context.Background(), k)
+		if err == nil {
+			n++
+		} else if !errors.Is(err, store.ErrNotFound) {
+			a.t.Fatalf("account: %v", err)
+		}
+	}
+	return n
+}

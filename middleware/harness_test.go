@@ -384,18 +384,3 @@ func requireRejected(t testing.TB, a *app, b *browser, resp *http.Response, stat
 		}
 	}
 }
-
-// users returns how many of those subjects have an account.
-func (a *app) users(keys ...store.Key) int {
-	a.t.Helper()
-	n := 0
-	for _, k := range keys {
-		_, err := a.store.Account(context.Background(), k)
-		if err == nil {
-			n++
-		} else if !errors.Is(err, store.ErrNotFound) {
-			a.t.Fatalf("account: %v", err)
-		}
-	}
-	return n
-}
