@@ -10,7 +10,7 @@ import (
 	"github.com/gatepass/gatepass/middleware"
 )
 
-// XX-13: two Auths on one host with one secret, whose cookies have one name.
+// Two Auths on one host with one secret, whose cookies have one name.
 func TestTwoAuthsWithOneSecret(t *testing.T) {
 	for _, paths := range [][2]string{{"/auth", "/admin/auth"}, {"/admin/auth", "/auth"}} {
 		a := newApp(t, func(c *middleware.Config) { c.Path = paths[0] })

@@ -19,7 +19,7 @@ import (
 
 func pageHandler(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") }
 
-// XX-10, M7: within the cache's second another process may still show pages to
+// Within the cache's second another process may still show pages to
 // a session that was revoked, but nobody acts in its user's name.
 func TestClientOfARevokedSession(t *testing.T) {
 	for name, end := range map[string]func(a *app, u *store.User) error{
@@ -84,7 +84,7 @@ func TestClientOfAnotherAuthsUser(t *testing.T) {
 	}
 }
 
-// S5: a token that still works is used while another process holds the lease.
+// A token that still works is used while another process holds the lease.
 func TestRenewalUnderWayElsewhere(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.refresh = func(context.Context, provider.Token) (provider.Token, error) {
@@ -111,7 +111,7 @@ func TestRenewalUnderWayElsewhere(t *testing.T) {
 	}
 }
 
-// M22: a provider that panics while it renews leaves the lease to the next.
+// A provider that panics while it renews leaves the lease to the next.
 func TestRenewalThatPanics(t *testing.T) {
 	for _, value := range []any{"boom", http.ErrAbortHandler} {
 		a := newApp(t, nil)
@@ -195,7 +195,7 @@ func TestRequireAccountSendsVisitorsToTheService(t *testing.T) {
 	}
 }
 
-// S6: nothing is begun for a page that the browser loads in advance.
+// Nothing is begun for a page that the browser loads in advance.
 func TestPrefetchOfAPageThatNeedsAnAccount(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)
@@ -209,7 +209,6 @@ func TestPrefetchOfAPageThatNeedsAnAccount(t *testing.T) {
 	}
 }
 
-// M22
 func TestRequireAccountWhenTheStorePanics(t *testing.T) {
 	s := &panickyStore{Store: memstore.New()}
 	a := newApp(t, func(c *middleware.Config) { c.Store = s })

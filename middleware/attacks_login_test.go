@@ -36,7 +36,6 @@ func (b *browser) formPost(path string, form url.Values) *http.Response {
 	return resp
 }
 
-// IN-13
 func TestPostedTokens(t *testing.T) {
 	for _, name := range []string{"access_token", "id_token", "response"} {
 		a := newApp(t, nil)
@@ -52,7 +51,7 @@ func TestPostedTokens(t *testing.T) {
 	}
 }
 
-// XX-19, where the callback is posted: what came must wait for the store.
+// Where the callback is posted: what came must wait for the store.
 func TestPostedCallbackWhileTheStoreFails(t *testing.T) {
 	broken := &brokenStore{Store: memstore.New()}
 	a := newApp(t, nil)
@@ -74,7 +73,7 @@ func TestPostedCallbackWhileTheStoreFails(t *testing.T) {
 	}
 }
 
-// M2: the browser did not keep the cookie of the POST.
+// The browser did not keep the cookie of the POST.
 func TestPostedCallbackWithoutCookies(t *testing.T) {
 	a := newApp(t, nil)
 	poster(a, nil)
@@ -86,7 +85,7 @@ func TestPostedCallbackWithoutCookies(t *testing.T) {
 	}
 }
 
-// XX-32, XX-33: a proof that does not count leaves no trace.
+// A proof that does not count leaves no trace.
 func TestRefusedReauthenticationWritesNothing(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.info.Reauth = true
@@ -121,7 +120,7 @@ func TestRefusedReauthenticationWritesNothing(t *testing.T) {
 	}
 }
 
-// CC-02: the answer to a click is the same when it comes twice, also of a link.
+// The answer to a click is the same when it comes twice, also of a link.
 func TestLinkCallbackTwice(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)
@@ -153,7 +152,7 @@ func TestLinkCallbackTwice(t *testing.T) {
 	}
 }
 
-// SR-02, XX-20: in a store without transactions as well, a first login that
+// In a store without transactions as well, a first login that
 // fails is a first login the next time.
 func TestFirstLoginThatFailsHalfway(t *testing.T) {
 	fails := &tokenStore{Store: memstore.New()}
@@ -200,7 +199,7 @@ func (s *tokenStore) PutToken(ctx context.Context, k store.Key, t *store.Token) 
 	return s.Store.PutToken(ctx, k, t)
 }
 
-// XX-20: a hook that takes all the time there is leaves none to undo.
+// A hook that takes all the time there is leaves none to undo.
 func TestSlowHookIsUndone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := true
@@ -247,7 +246,7 @@ func (s *strictStore) RemoveAccount(ctx context.Context, k store.Key, usable []s
 	return s.Store.RemoveAccount(ctx, k, usable)
 }
 
-// R0: every refusal has a word for why, whatever the app's own code says.
+// Every refusal has a word for why, whatever the app's own code says.
 func TestHookErrorsHaveAReason(t *testing.T) {
 	var failing string
 	fail := func(name string) error {
@@ -299,7 +298,7 @@ func TestErrorOfAHookKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// M24: one attempt counts once.
+// One attempt counts once.
 func TestLimitIsAskedOnce(t *testing.T) {
 	var asked []string
 	a := newApp(t, func(c *middleware.Config) {

@@ -91,7 +91,7 @@ func (s *steppedStore) CreateSession(ctx context.Context, x *store.Session) erro
 	return s.Store.CreateSession(ctx, x)
 }
 
-// XX-22, SR-04: the browser goes away, at each call of the store.
+// The browser goes away, at each call of the store.
 func TestBrowserGoneDuringACallback(t *testing.T) {
 	for _, at := range []string{"Mark", "Account", "CreateUser", "PutToken", "UserSessions", "CreateSession"} {
 		t.Run(at, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestBrowserGoneDuringACallback(t *testing.T) {
 	}
 }
 
-// XX-08: disabled while a login is writing.
+// Disabled while a login is writing.
 func TestDisabledDuringACallback(t *testing.T) {
 	for _, at := range []string{"Account", "User", "PutToken", "CreateSession"} {
 		t.Run(at, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestDisabledDuringACallback(t *testing.T) {
 	}
 }
 
-// XX-01: from another site's link to a protected page, with one provider.
+// From another site's link to a protected page, with one provider.
 func TestLinkFromAnotherSiteToAProtectedPage(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)
@@ -200,7 +200,7 @@ func TestLinkFromAnotherSiteToAProtectedPage(t *testing.T) {
 	}
 }
 
-// SE-02: what its holder may do has changed, and so has the key.
+// What its holder may do has changed, and so has the key.
 func TestNewKeyAtEachChange(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)

@@ -36,7 +36,7 @@ func logTo(l *logBuffer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// RD-10: the URL of a callback has the code in it.
+// The URL of a callback has the code in it.
 func TestPageOfARefusedCallbackSendsNoReferer(t *testing.T) {
 	a := newApp(t, nil)
 	b := a.browser()
@@ -80,7 +80,7 @@ func TestRequireUserBehindAnotherPath(t *testing.T) {
 	}
 }
 
-// DO-03: what nobody needs is not read.
+// What nobody needs is not read.
 func TestBodyThatNobodyAskedFor(t *testing.T) {
 	var form bytes.Buffer
 	m := multipart.NewWriter(&form)
@@ -120,7 +120,6 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 func (c *countingReader) Close() error { return nil }
 
-// DO-03
 func TestLargeForms(t *testing.T) {
 	a := newApp(t, nil)
 	for _, path := range []string{"/auth/login/github", "/auth/logout", "/auth/link/github"} {
@@ -132,7 +131,7 @@ func TestLargeForms(t *testing.T) {
 	}
 }
 
-// PK-04: a stolen code, or one that was made up, in somebody's own callback.
+// A stolen code, or one that was made up, in somebody's own callback.
 func TestInjectedCode(t *testing.T) {
 	s := newSite(t, allEngines)
 	for _, id := range []string{"test", "test-oauth2"} {
@@ -162,7 +161,7 @@ func TestInjectedCode(t *testing.T) {
 	}
 }
 
-// ST-08, RD-05, RD-06, RD-11, RD-12, XX-34: only BaseURL says where people go.
+// Only BaseURL says where people go.
 func TestStartThatSaysWhereToGo(t *testing.T) {
 	known := strings.Repeat("K", 43)
 	for name, step := range map[string]step{
@@ -191,7 +190,6 @@ func TestStartThatSaysWhereToGo(t *testing.T) {
 	}
 }
 
-// CS-03..CS-06, XX-34
 func TestForeignOrigins(t *testing.T) {
 	paths := []string{"/auth/login/github", "/auth/logout", "/auth/link/other", "/auth/unlink/github", "/auth/reauth/github", "/auth/sessions/revoke"}
 	silent := func(r *http.Request) {
@@ -221,7 +219,7 @@ func TestForeignOrigins(t *testing.T) {
 	}
 }
 
-// ST-23, ST-24, LO-28: whoever began to link is not there any more.
+// Whoever began to link is not there any more.
 func TestLinkFinishedByAnotherUser(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)
@@ -256,7 +254,7 @@ func TestLinkFinishedByAnotherUser(t *testing.T) {
 	}
 }
 
-// XX-25, M25: a removal that comes late must not take what is another user's by now.
+// A removal that comes late must not take what is another user's by now.
 func TestUnlinkOfAnAccountThatMovedOn(t *testing.T) {
 	a := newApp(t, nil)
 	a.github.person("ada", ada)
@@ -301,7 +299,7 @@ func (s *movingStore) UserAccounts(ctx context.Context, userID string) ([]store.
 	return list, err
 }
 
-// XX-35: a proxy of a development server, which answers at another port.
+// A proxy of a development server, which answers at another port.
 func TestLoopbackProxyDoesNotLoop(t *testing.T) {
 	a := newApp(t, nil)
 	auth, err := middleware.New(middleware.Config{BaseURL: "http://localhost:5173", Secret: secret, Store: a.store}, a.github)
@@ -317,7 +315,7 @@ func TestLoopbackProxyDoesNotLoop(t *testing.T) {
 	}
 }
 
-// IN-16: each method on each route, and routers with methods in their patterns.
+// Each method on each route, and routers with methods in their patterns.
 func TestMethodsOnEachRoute(t *testing.T) {
 	a := newApp(t, nil)
 	mux := http.NewServeMux()
@@ -338,7 +336,6 @@ func TestMethodsOnEachRoute(t *testing.T) {
 			}
 		}
 	}
-	// IN-15
 	for _, name := range []string{"../github", "%2e%2e", "GITHUB", "g%C3%ACthub", strings.Repeat("x", 1024), "github/", "github/x", "github%00", "evil-reflected"} {
 		resp := b.get("/auth/login/" + name)
 		if text := body(t, resp); resp.StatusCode != 404 && resp.StatusCode/100 != 3 || strings.Contains(text, "evil-reflected") {

@@ -76,7 +76,7 @@ func (w *witness) watch(next http.Handler) *http.ServeMux {
 	return mux
 }
 
-// TE-35: nothing that is secret gets into a log, an error, a page or a header
+// Nothing that is secret gets into a log, an error, a page or a header
 // where it does not belong, whatever goes right or wrong.
 func TestNoSecretIsTold(t *testing.T) {
 	broken := &brokenStore{Store: memstore.New()}

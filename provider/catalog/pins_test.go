@@ -31,8 +31,8 @@ type pin struct {
 }
 
 // pins must not change but by addition. A change of id, issuer or subject locks
-// people out, or lets them into accounts of others; see HOUSE and the comments
-// of provider.Info.ID and provider.Identity.Subject.
+// people out, or lets them into accounts of others; see the comments of
+// provider.Info.ID and provider.Identity.Subject.
 var pins = []pin{
 	{dir: "apple", id: "apple", issuer: "https://appleid.apple.com", subject: []string{"claims:sub"}, handle: []string{"claims:email"}, email: byRule, scopes: "openid name email", api: "https://appleid.apple.com", posts: true},
 	{dir: "auth0", id: "auth0", issuer: "https://acme.eu.auth0.example/", subject: []string{"claims:sub", "profile:body.sub"}, handle: []string{"profile:body.nickname", "profile:body.email"}, email: byPolicy, scopes: "openid profile email", reauth: true},
