@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -140,5 +141,25 @@ func TestMemberFromBefore(t *testing.T) {
 	want = "200 OK: Hello, Mallory! You are member 8 and get our newsletter.\n"
 	if got := visit(t, db, service, "43", "Mallory"); got != want {
 		t.Errorf("another person: got %q, want %q", got, want)
+	}
+}
+
+// What the suite leaves to a store: which texts are IDs, and which it refuses.
+func TestWhatIsRefused(t *testing.T) {
+	ctx, people := t.Context(), NewStore(open(t))
+	u, k := &store.User{Name: "Ada"}, store.Key{Provider: "test", Subject: "17"}
+	if err := people.CreateUser(ctx, u, &store.Account{Key: k}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"0" + u.ID, "+" + u.ID, " " + u.ID, u.ID + ".0"} {
+		if _, err := people.User(ctx, id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("User(%q): got error %v, want %v", id, err, store.ErrNotFound)
+		}
+	}
+	for _, text := range []string{"zero\x00byte", "not UTF-8: \xff", strings.Repeat("x", 1001)} {
+		u.Name = text
+		if err := people.UpdateUser(ctx, u); !errors.Is(err, store.ErrBadText) {
+			t.Errorf("UpdateUser with %.20q: got error %v, want %v", text, err, store.ErrBadText)
+		}
 	}
 }
