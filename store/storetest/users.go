@@ -13,8 +13,11 @@ func userRules() []rule {
 	return []rule{
 		{"UserNotThere", "User returns ErrNotFound for an ID that is not there, and never nil, nil.",
 			func(ctx context.Context, t testing.TB, s store.Store) {
-				signUp(ctx, t, s, "ann")
+				ann, _ := signUp(ctx, t, s, "ann")
 				for _, id := range []string{"nobody", "1", "0", "", "%"} {
+					if id == ann.ID {
+						continue // a store may count its users
+					}
 					u, err := s.User(ctx, id)
 					wantErr(t, "User("+id+")", err, store.ErrNotFound)
 					if err == nil && u == nil {
