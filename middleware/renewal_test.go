@@ -24,6 +24,16 @@ func (a *app) expire(code string, d time.Duration) {
 	a.github.tokens[code] = tok
 }
 
+// loginForAnHour logs ada in with a token that lasts an hour.
+func (a *app) loginForAnHour() (b *browser, id string) {
+	a.t.Helper()
+	a.github.person("ada", ada)
+	a.expire("ada", time.Hour)
+	b = a.browser()
+	b.login("github", "ada")
+	return b, b.whoami()
+}
+
 func TestRenewalIsKeptAndDoneOnce(t *testing.T) {
 	a := newApp(t, nil)
 	var renewed atomic.Int32
@@ -33,11 +43,7 @@ func TestRenewalIsKeptAndDoneOnce(t *testing.T) {
 			return nil
 		}
 	})
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	_, id := a.loginForAnHour()
 	var calls atomic.Int32
 	a.github.refresh = func(_ context.Context, tok provider.Token) (provider.Token, error) {
 		n := calls.Add(1)
@@ -68,11 +74,7 @@ func TestRenewalAmongProcesses(t *testing.T) {
 	a := newApp(t, nil)
 	srv := api(t)
 	withAPI(a, srv, nil)
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	_, id := a.loginForAnHour()
 	a.clock.advance(2 * time.Hour)
 	var calls atomic.Int32
 	a.github.refresh = func(_ context.Context, tok provider.Token) (provider.Token, error) {
@@ -102,11 +104,7 @@ func TestRenewalAmongProcesses(t *testing.T) {
 func TestGrantThatIsGone(t *testing.T) {
 	a := newApp(t, nil)
 	withAPI(a, api(t), nil)
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	b, id := a.loginForAnHour()
 	a.clock.advance(2 * time.Hour)
 	calls := 0
 	a.github.refresh = func(context.Context, provider.Token) (provider.Token, error) {
@@ -129,11 +127,7 @@ func TestGrantThatIsGone(t *testing.T) {
 func TestProviderDownAtRenewal(t *testing.T) {
 	a := newApp(t, nil)
 	withAPI(a, api(t), nil)
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	_, id := a.loginForAnHour()
 	down, calls := true, 0
 	a.github.refresh = func(context.Context, provider.Token) (provider.Token, error) {
 		calls++
@@ -165,11 +159,7 @@ func TestProviderDownAtRenewal(t *testing.T) {
 func TestLateRenewalAgainstAFreshLogin(t *testing.T) {
 	a := newApp(t, nil)
 	withAPI(a, api(t), nil)
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	_, id := a.loginForAnHour()
 	a.clock.advance(2 * time.Hour)
 	a.github.refresh = func(context.Context, provider.Token) (provider.Token, error) {
 		a.github.person("again", ada)
@@ -202,11 +192,7 @@ func TestRenewedTokenThatCannotBeStored(t *testing.T) {
 	s := &swapless{Store: memstore.New()}
 	a := newApp(t, func(c *middleware.Config) { c.Store = s })
 	withAPI(a, api(t), nil)
-	a.github.person("ada", ada)
-	a.expire("ada", time.Hour)
-	b := a.browser()
-	b.login("github", "ada")
-	id := b.whoami()
+	_, id := a.loginForAnHour()
 	a.clock.advance(2 * time.Hour)
 	calls := 0
 	a.github.refresh = func(context.Context, provider.Token) (provider.Token, error) {

@@ -134,7 +134,11 @@ func TestRunAsPrinted(t *testing.T) {
 	t.Run("with settings", func(t *testing.T) {
 		l, err := net.Listen("tcp", "localhost:8080")
 		if err != nil {
-			t.Skipf("somebody else listens on the program's port: %v", err)
+			say := t.Skipf
+			if os.Getenv("CI") == "true" {
+				say = t.Fatalf
+			}
+			say("somebody else listens on the program's port: %v; end that program and try again", err)
 		}
 		l.Close()
 		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
