@@ -118,7 +118,6 @@ func TestTokenOfAnotherRowDoesNotOpen(t *testing.T) {
 }
 
 func TestChangeOfSecret(t *testing.T) {
-	const newSecret = "Zq3vT8wLm1Xc6RkYb0JhN5sPd9GfAeUo7Ii2CtBV"
 	a := newApp(t, nil)
 	withAPI(a, api(t), nil)
 	a.github.person("ada", ada)
@@ -135,6 +134,11 @@ func TestChangeOfSecret(t *testing.T) {
 	}
 	if resp := b.callback("github", state, "ada"); resp.StatusCode != 303 {
 		t.Errorf("a login under way: got %d", resp.StatusCode)
+	}
+	// That login sealed the token anew.
+	withAPI(a, api(t), func(c *middleware.Config) { c.Secret = newSecret })
+	if got, err := a.call(id, "/user"); err != nil || !strings.Contains(got, "at-ada") {
+		t.Errorf("token, without the old secret: got %q, %v", got, err)
 	}
 	withAPI(a, api(t), func(c *middleware.Config) { c.Secret = "Wm4nB7xQa2Zs9DfGh1JkLp6OiUy3TrEw8VcXz5Y0" })
 	if _, err := a.call(id, "/user"); !errors.Is(err, middleware.ErrNoToken) {

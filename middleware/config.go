@@ -66,7 +66,7 @@ type Config struct {
 	// begins. If one fails, nobody is logged in, and what the login made (the new
 	// user, the new account) is removed again. CurrentUser and CurrentSession
 	// work in their context, and so does Client for the provider just used. The
-	// session has no ID yet.
+	// session of a login has no ID yet.
 	OnSignUp func(ctx context.Context, u *store.User, id provider.Identity) error
 	OnLink   func(ctx context.Context, u *store.User, id provider.Identity) error
 	OnLogin  func(ctx context.Context, u *store.User, id provider.Identity) error

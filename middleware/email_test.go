@@ -59,6 +59,9 @@ func TestDangerouslyLinkByEmail(t *testing.T) {
 	if b.whoami() != first.whoami() {
 		t.Fatal("got another user, want the one with that address")
 	}
+	if n := strings.Count(a.log.String(), "event=linked_by_email provider=other"); n != 1 {
+		t.Errorf("got %d events of it in the log, want 1", n)
+	}
 	// A recycled mailbox: the user has an account of that provider already.
 	a.other.person("heir", provider.Identity{Subject: "o-2", Name: "Heir", Email: "ada@example.com", EmailVerified: true})
 	c := a.browser()

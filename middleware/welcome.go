@@ -33,7 +33,11 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 			break
 		}
 	}
-	return a.judged(a.allOrNothing(ctx, v, err))
+	err = a.judged(a.allOrNothing(ctx, v, err))
+	if err == nil && v.linked {
+		a.event(ctx, "linked_by_email", v.e.info.ID, nil) // whoever asks later how it came about finds it
+	}
+	return err
 }
 
 // allOrNothing removes what a login made that failed later, which a store
