@@ -81,6 +81,28 @@ type Config struct {
 	// Name names the cookie. The default is "session".
 	Name string
 
+	// Domain also sends the session's cookie to the hosts below that one, such as
+	// "example.com", of which each then can read it, and set another in its place.
+	// The prefix is then __Secure-. If empty, it is of one host alone.
+	Domain string
+
+	// SameSite is that of the session's cookie. The default is
+	// [http.SameSiteLaxMode]. With [http.SameSiteStrictMode], who follows a link
+	// from another site arrives as a visitor. [http.SameSiteNoneMode] is for an
+	// app that stands in a frame on another site, and wants Partitioned: without
+	// it, every site could act in people's names.
+	SameSite http.SameSite
+
+	// Partitioned keeps the session's cookie apart for each site in whose frame
+	// the app stands.
+	Partitioned bool
+
+	// Header, if not empty, is for apps that keep no cookies. A request that has
+	// a header of this name, such as "X-Session", is looked for a session there and
+	// in no cookie, and a key that the request is given stands in the same header of
+	// the answer. A client that has none yet sends it empty.
+	Header string
+
 	// Lifetime ends a session however much it is used. The default is 30 days.
 	Lifetime time.Duration
 
@@ -106,7 +128,34 @@ type Config struct {
 	// ClientIP returns the address of whoever asks, for the session's record. The
 	// default is the connection's.
 	ClientIP func(r *http.Request) string
+
+	// Addresses says how much of that is kept. The default is [KeepAddress].
+	Addresses AddressPolicy
+
+	// Remember is how long a browser is remembered that [Manager.BeginRemembered]
+	// was called for: when its session is over, [Manager.Restore] begins another.
+	// Zero: no browser is.
+	Remember time.Duration
+
+	// Remembers keeps the browsers that are remembered. If nil, it is Store or
+	// Users, if one of them can.
+	Remembers store.Rememberer
+
+	// CarryOver names what a visitor's gorilla sessions hold that their session has
+	// after they log in: "cart" is the whole session of that name, and "shop/cart"
+	// the value under the key "cart" in the one called "shop". All else is left
+	// behind, as is everything when one user takes the place of another.
+	CarryOver []string
 }
+
+// AddressPolicy says how much of a client's address is kept with a session.
+type AddressPolicy uint8
+
+const (
+	KeepAddress     AddressPolicy = iota // the whole
+	TruncateAddress                      // the network: 24 bits of an IPv4 address, 48 of an IPv6 one
+	DropAddress                          // nothing
+)
 
 // An Error is a step that failed.
 type Error struct {

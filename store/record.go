@@ -42,13 +42,16 @@ type Account struct {
 	UpdatedAt time.Time // when it last logged its user in
 }
 
-// A Session is a browser in which a User is logged in.
+// A Session is a browser in which a User is logged in. One without a UserID is
+// a visitor's, of which the app remembers something: see [SessionValuer].
 type Session struct {
 	ID        string // hash of the key that the browser holds
 	UserID    string
 	Key                 // the account that the person logged in with
+	Issuer    string    // of that account
 	SID       string    // the service's own session, if it named one
-	AuthTime  time.Time // when they last proved who they are
+	Family    string    // ID of the Remembered that may take its place, if any
+	AuthTime  time.Time // when they last proved who they are; zero if a Remembered began the session and they have not since
 	Reauthed  bool      // the service itself vouched for AuthTime
 	CreatedAt time.Time
 	SeenAt    time.Time
