@@ -26,6 +26,9 @@ func SessionUser(ctx context.Context, sessions Sessions, users Users, id string)
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.UserID == "" { // a visitor's
+		return nil, nil, ErrNotFound
+	}
 	u, err := users.User(ctx, s.UserID)
 	if err != nil {
 		return nil, nil, err

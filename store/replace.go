@@ -11,9 +11,9 @@ type SessionReplacer interface {
 	Sessions
 
 	// ReplaceSessions stores a new session, with values if there are any, and
-	// ends those with the IDs in over, whether they are there or not. It returns
-	// ErrExists if s.ID is taken. If it fails, nothing has changed. Values are
-	// given only to a [SessionValuer].
+	// ends those with the IDs in over, whether they are there or not; s.ID is none
+	// of them. It returns ErrExists if s.ID is taken. If it fails, nothing has
+	// changed. Values are given only to a [SessionValuer].
 	ReplaceSessions(ctx context.Context, s *Session, values []byte, over []string) error
 
 	// RenewSession puts s, under an ID of its own, in the place of the session

@@ -5,15 +5,16 @@ package store
 type Watcher interface {
 	// Watch has f called after each change through this Store, or one that it
 	// was given to a transaction, that ends a session or changes or removes a
-	// user: once it can be seen by others, and also if it may have happened and
-	// nobody knows. It need not be called for what other processes do. F must be
-	// quick, safe for concurrent use, and must not use the Store. It is not called
-	// any more once stop has returned.
+	// user: once it can be seen by others and before the method that made it
+	// returns, Transact if it was in one, and also if it may have happened and
+	// nobody knows. It need not be called for what other processes do, nor when a
+	// session expires. F must be quick, safe for concurrent use, and must neither
+	// use the Store nor call stop. It is not called any more once stop has returned.
 	Watch(f func(Change)) (stop func())
 }
 
-// A Change is one of a user, or of a session of which only the ID may be known.
-// A change of a user may also be one of all sessions that they have.
+// A Change is one of a session, of which only the ID may be known, or of a user,
+// if SessionID is empty, and of all sessions that they have.
 type Change struct {
 	UserID    string
 	SessionID string

@@ -32,7 +32,7 @@ func (s *Store) UserAccounts(ctx context.Context, userID string) ([]store.Accoun
 	}
 	defer leave()
 	var list []store.Account
-	for _, row := range s.accounts().members(userID) {
+	for _, row := range s.accounts().members(ofUser(userID)) {
 		list = append(list, copied(row.Account))
 	}
 	slices.SortFunc(list, func(a, b store.Account) int {
@@ -97,7 +97,7 @@ func (s *Store) RemoveAccount(ctx context.Context, k store.Key, usable []string)
 		if row == nil {
 			return store.ErrNotFound
 		}
-		if !slices.ContainsFunc(tx.accounts.members(row.UserID), func(other *account) bool {
+		if !slices.ContainsFunc(tx.accounts.members(ofUser(row.UserID)), func(other *account) bool {
 			return other.Key != k && slices.Contains(usable, other.Provider)
 		}) {
 			return store.ErrLastAccount

@@ -30,6 +30,12 @@ var (
 	_ store.Store             = (*Store)(nil)
 	_ store.SessionUserFinder = (*Store)(nil)
 	_ store.Transactor        = (*Store)(nil)
+	_ store.SessionReplacer   = (*Store)(nil)
+	_ store.SessionValuer     = (*Store)(nil)
+	_ store.SIDFinder         = (*Store)(nil)
+	_ store.MarkFinder        = (*Store)(nil)
+	_ store.Rememberer        = (*Store)(nil)
+	_ store.Watcher           = (*Store)(nil)
 )
 
 // New returns an empty Store.
@@ -47,22 +53,32 @@ func (s *Store) Transact(ctx context.Context, f func(store.Store) error) error {
 	if s.tx != nil {
 		return s.nest(ctx, f)
 	}
-	if err := s.db.lock(ctx); err != nil {
-		return err
-	}
-	defer s.db.unlock()
-	tx := newTransaction(s.db)
-	defer tx.end()
-	if err := f(&Store{Now: s.Now, db: s.db, tx: tx}); err != nil {
-		return err
-	}
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	tx.commit()
-	return nil
+	return s.alone(ctx, func(tx *transaction) error {
+		defer tx.end()
+		if err := f(&Store{Now: s.Now, db: s.db, tx: tx}); err != nil {
+			return err
+		}
+		return ctx.Err()
+	})
+}
+
+// alone runs f while nobody else writes, commits what it wrote if it returns
+// nil, and tells watchers once others may write again.
+func (s *Store) alone(ctx context.Context, f func(*transaction) error) error {
+	changes, err := func() ([]store.Change, error) {
+		if err := s.db.lock(ctx); err != nil {
+			return nil, err
+		}
+		defer s.db.unlock()
+		tx := newTransaction(s.db)
+		if err := f(tx); err != nil {
+			return nil, err
+		}
+		tx.commit()
+		return tx.changes, nil
+	}()
+	s.db.watchers.tell(changes)
+	return err
 }
 
 // nest runs f within a transaction, and takes back f's writes alone if it fails.
@@ -115,16 +131,7 @@ func (s *Store) write(ctx context.Context, f func(*transaction) error) error {
 		defer leave()
 		return f(s.tx)
 	}
-	if err := s.db.lock(ctx); err != nil {
-		return err
-	}
-	defer s.db.unlock()
-	tx := newTransaction(s.db)
-	if err := f(tx); err != nil {
-		return err
-	}
-	tx.commit()
-	return nil
+	return s.alone(ctx, f)
 }
 
 func (s *Store) now() time.Time {
@@ -151,9 +158,23 @@ func (s *Store) accounts() rows[store.Key, account] {
 	return s.db.accounts
 }
 
-func (s *Store) sessions() rows[string, store.Session] {
+func (s *Store) sessions() rows[string, session] {
 	if s.tx != nil {
 		return s.tx.sessions
 	}
 	return s.db.sessions
+}
+
+func (s *Store) remembered() rows[string, store.Remembered] {
+	if s.tx != nil {
+		return s.tx.remembered
+	}
+	return s.db.remembered
+}
+
+func (s *Store) marks() rows[string, time.Time] {
+	if s.tx != nil {
+		return s.tx.marks
+	}
+	return s.db.marks
 }

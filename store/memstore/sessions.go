@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -10,18 +11,32 @@ import (
 )
 
 // CreateSession implements [store.Sessions].
-func (s *Store) CreateSession(ctx context.Context, session *store.Session) error {
+func (s *Store) CreateSession(ctx context.Context, given *store.Session) error {
 	return s.write(ctx, func(tx *transaction) error {
-		if tx.sessions.get(session.ID) != nil {
+		if tx.sessions.get(given.ID) != nil {
 			return store.ErrExists
 		}
-		row := *session
-		for _, t := range []*time.Time{&row.AuthTime, &row.CreatedAt, &row.SeenAt, &row.ExpiresAt} {
-			*t = utc(*t)
-		}
-		tx.sessions.set(row.ID, &row)
+		tx.sessions.set(given.ID, newSession(given, nil))
 		return nil
 	})
+}
+
+// newSession returns a row that shares no memory with what it is made of.
+func newSession(given *store.Session, values []byte) *session {
+	row := &session{Session: *given, values: bytes.Clone(values)}
+	for _, t := range []*time.Time{&row.AuthTime, &row.CreatedAt, &row.SeenAt, &row.ExpiresAt} {
+		*t = utc(*t)
+	}
+	return row
+}
+
+// live returns the session with that ID, or nil if it is not there or over.
+func (s *Store) live(from rows[string, session], id string) *session {
+	row := from.get(id)
+	if row == nil || !row.ExpiresAt.After(s.now()) {
+		return nil
+	}
+	return row
 }
 
 // Session implements [store.Sessions].
@@ -31,29 +46,34 @@ func (s *Store) Session(ctx context.Context, id string) (*store.Session, error) 
 		return nil, err
 	}
 	defer leave()
-	row := s.sessions().get(id)
-	if row == nil || !row.ExpiresAt.After(s.now()) {
+	row := s.live(s.sessions(), id)
+	if row == nil {
 		return nil, store.ErrNotFound
 	}
-	session := *row
-	return &session, nil
+	found := row.Session
+	return &found, nil
 }
 
 // SessionUser implements [store.SessionUserFinder].
 func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *store.User, error) {
-	session, err := s.Session(ctx, id)
+	found, err := s.Session(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	u, err := s.User(ctx, session.UserID)
+	u, err := s.User(ctx, found.UserID)
 	if err != nil {
 		return nil, nil, err
 	}
-	return session, u, nil
+	return found, u, nil
 }
 
 // UserSessions implements [store.Sessions].
 func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
+	return s.list(ctx, ofUser(userID))
+}
+
+// list returns the live sessions of a group, latest seen first.
+func (s *Store) list(ctx context.Context, g group) ([]store.Session, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -61,9 +81,9 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	defer leave()
 	now := s.now()
 	var list []store.Session
-	for _, row := range s.sessions().members(userID) {
+	for _, row := range s.sessions().members(g) {
 		if row.ExpiresAt.After(now) {
-			list = append(list, *row)
+			list = append(list, row.Session)
 		}
 	}
 	slices.SortFunc(list, func(a, b store.Session) int {
@@ -76,8 +96,8 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 // stored, nothing moves.
 func (s *Store) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
 	return s.write(ctx, func(tx *transaction) error {
-		old := tx.sessions.get(id)
-		if old == nil || !old.ExpiresAt.After(s.now()) {
+		old := s.live(tx.sessions, id)
+		if old == nil {
 			return store.ErrNotFound
 		}
 		if seen.Before(old.SeenAt) {
@@ -96,7 +116,7 @@ func (s *Store) TouchSession(ctx context.Context, id string, seen, expires time.
 // DeleteSession implements [store.Sessions].
 func (s *Store) DeleteSession(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *transaction) error {
-		tx.sessions.set(id, nil)
+		tx.endSession(id)
 		return nil
 	})
 }
@@ -104,9 +124,9 @@ func (s *Store) DeleteSession(ctx context.Context, id string) error {
 // DeleteUserSessions implements [store.Sessions].
 func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) error {
 	return s.write(ctx, func(tx *transaction) error {
-		for _, row := range tx.sessions.members(userID) {
+		for _, row := range tx.sessions.members(ofUser(userID)) {
 			if except == "" || row.ID != except {
-				tx.sessions.set(row.ID, nil)
+				tx.endSession(row.ID)
 			}
 		}
 		return nil
@@ -125,13 +145,18 @@ func (s *Store) Mark(ctx context.Context, id string, until time.Time) error {
 	})
 }
 
-// DeleteExpired implements [store.Sessions].
+// DeleteExpired implements [store.Sessions] and [store.Rememberer].
 func (s *Store) DeleteExpired(ctx context.Context) error {
 	return s.write(ctx, func(tx *transaction) error {
 		now := s.now()
-		for _, id := range s.db.sessions.find(func(row *store.Session) bool { return !row.ExpiresAt.After(now) }) {
+		for _, id := range s.db.sessions.find(func(row *session) bool { return !row.ExpiresAt.After(now) }) {
 			if row := tx.sessions.get(id); row != nil && !row.ExpiresAt.After(now) {
 				tx.sessions.set(id, nil)
+			}
+		}
+		for _, id := range s.db.remembered.find(func(row *store.Remembered) bool { return !row.ExpiresAt.After(now) }) {
+			if row := tx.remembered.get(id); row != nil && !row.ExpiresAt.After(now) {
+				tx.remembered.set(id, nil)
 			}
 		}
 		for _, id := range s.db.marks.find(func(until *time.Time) bool { return !until.After(now) }) {

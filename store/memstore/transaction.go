@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,11 +13,13 @@ import (
 
 // A database is what all Stores of one New share.
 type database struct {
-	writer   chan struct{} // holds a value while someone writes
-	users    *table[string, store.User]
-	accounts *table[store.Key, account]
-	sessions *table[string, store.Session]
-	marks    *table[string, time.Time]
+	writer     chan struct{} // holds a value while someone writes
+	users      *table[string, store.User]
+	accounts   *table[store.Key, account]
+	sessions   *table[string, session]
+	remembered *table[string, store.Remembered]
+	marks      *table[string, time.Time]
+	watchers   watchers
 }
 
 // An account is an account with its token, if it has one.
@@ -26,18 +29,29 @@ type account struct {
 	lease time.Time // over once this has passed
 }
 
+// A session is a session with the app's values.
+type session struct {
+	store.Session
+	values []byte
+}
+
 func newDatabase() *database {
 	return &database{
 		writer: make(chan struct{}, 1),
-		users: newTable[string](func(u *store.User) string {
+		users: newTable[string](func(u *store.User) groups {
 			if !u.EmailVerified {
-				return ""
+				return groups{}
 			}
-			return lower(u.Email)
+			return groups{ofEmail(u.Email)}
 		}),
-		accounts: newTable[store.Key](func(a *account) string { return a.UserID }),
-		sessions: newTable[string](func(s *store.Session) string { return s.UserID }),
-		marks:    newTable[string](func(*time.Time) string { return "" }),
+		accounts: newTable[store.Key](func(a *account) groups { return groups{ofUser(a.UserID)} }),
+		sessions: newTable[string](func(s *session) groups {
+			return groups{ofUser(s.UserID), ofSID(s.Provider, s.SID)}
+		}),
+		remembered: newTable[string](func(r *store.Remembered) groups {
+			return groups{ofUser(r.UserID), ofSID(r.Provider, r.SID)}
+		}),
+		marks: newTable[string](func(*time.Time) groups { return groups{} }),
 	}
 }
 
@@ -77,32 +91,39 @@ type transaction struct {
 }
 
 type state struct {
-	users    *layer[string, store.User]
-	accounts *layer[store.Key, account]
-	sessions *layer[string, store.Session]
-	marks    *layer[string, time.Time]
+	users      *layer[string, store.User]
+	accounts   *layer[store.Key, account]
+	sessions   *layer[string, session]
+	remembered *layer[string, store.Remembered]
+	marks      *layer[string, time.Time]
+	changes    []store.Change // to tell watchers after commit
 }
 
 func newTransaction(db *database) *transaction {
 	return &transaction{state: state{
-		users:    &layer[string, store.User]{below: db.users},
-		accounts: &layer[store.Key, account]{below: db.accounts},
-		sessions: &layer[string, store.Session]{below: db.sessions},
-		marks:    &layer[string, time.Time]{below: db.marks},
+		users:      &layer[string, store.User]{below: db.users},
+		accounts:   &layer[store.Key, account]{below: db.accounts},
+		sessions:   &layer[string, session]{below: db.sessions},
+		remembered: &layer[string, store.Remembered]{below: db.remembered},
+		marks:      &layer[string, time.Time]{below: db.marks},
 	}}
 }
 
 // commit writes users first, so that who finds an account or a session finds
-// its user; and when a user is deleted, users last, for the same reason.
+// its user; and when a user is deleted, users last, for the same reason. New
+// sessions come before the old ones go, so that who looks for all of a user's
+// while one takes the place of another finds one of them.
 func (tx *transaction) commit() {
-	tx.sessions.delete()
-	tx.accounts.delete()
-	tx.users.delete()
 	tx.users.put()
 	tx.accounts.put()
+	tx.remembered.put()
 	tx.sessions.put()
-	tx.marks.delete()
 	tx.marks.put()
+	tx.sessions.delete()
+	tx.remembered.delete()
+	tx.accounts.delete()
+	tx.users.delete()
+	tx.marks.delete()
 }
 
 func (tx *transaction) end() {
@@ -112,7 +133,10 @@ func (tx *transaction) end() {
 }
 
 func (tx *transaction) save() state {
-	return state{tx.users.clone(), tx.accounts.clone(), tx.sessions.clone(), tx.marks.clone()}
+	return state{
+		tx.users.clone(), tx.accounts.clone(), tx.sessions.clone(), tx.remembered.clone(), tx.marks.clone(),
+		slices.Clone(tx.changes),
+	}
 }
 
 func (tx *transaction) restore(s state) { tx.state = s }
@@ -130,15 +154,15 @@ func (l *layer[K, V]) get(k K) *V {
 	return l.below.get(k)
 }
 
-func (l *layer[K, V]) members(group string) []*V {
+func (l *layer[K, V]) members(g group) []*V {
 	var list []*V
-	for _, k := range l.below.keys(group) {
+	for _, k := range l.below.keys(g) {
 		if _, ok := l.rows[k]; !ok {
 			list = append(list, l.below.get(k))
 		}
 	}
 	for _, v := range l.rows {
-		if v != nil && l.below.group(v) == group {
+		if v != nil && l.below.groups(v).has(g) {
 			list = append(list, v)
 		}
 	}

@@ -33,6 +33,7 @@ func (s *Store) UpdateUser(ctx context.Context, u *store.User) error {
 		row := *u
 		row.CreatedAt, row.UpdatedAt = old.CreatedAt, s.now()
 		tx.users.set(u.ID, &row)
+		tx.changedUser(u.ID)
 		return nil
 	})
 }
@@ -44,10 +45,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 		return nil, err
 	}
 	defer leave()
-	if email == "" {
-		return nil, store.ErrNotFound
-	}
-	list := s.users().members(lower(email))
+	list := s.users().members(ofEmail(email))
 	switch len(list) {
 	case 0:
 		return nil, store.ErrNotFound
@@ -62,13 +60,17 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, err
 // DeleteUser implements [store.Users].
 func (s *Store) DeleteUser(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *transaction) error {
-		for _, row := range tx.accounts.members(id) {
+		for _, row := range tx.accounts.members(ofUser(id)) {
 			tx.accounts.set(row.Key, nil)
 		}
-		for _, row := range tx.sessions.members(id) {
+		for _, row := range tx.sessions.members(ofUser(id)) {
 			tx.sessions.set(row.ID, nil)
 		}
+		for _, row := range tx.remembered.members(ofUser(id)) {
+			tx.remembered.set(row.ID, nil)
+		}
 		tx.users.set(id, nil)
+		tx.changedUser(id)
 		return nil
 	})
 }

@@ -1,0 +1,25 @@
+package memstore
+
+import (
+	"context"
+
+	"github.com/gatepass/gatepass/store"
+)
+
+// SIDSessions implements [store.SIDFinder].
+func (s *Store) SIDSessions(ctx context.Context, provider, sid string) ([]store.Session, error) {
+	return s.list(ctx, ofSID(provider, sid))
+}
+
+// Marked implements [store.MarkFinder].
+func (s *Store) Marked(ctx context.Context, id string) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if until := s.marks().get(id); until == nil || !until.After(s.now()) {
+		return store.ErrNotFound
+	}
+	return nil
+}
