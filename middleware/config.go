@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/session"
@@ -82,13 +83,22 @@ type Config struct {
 	// user as well. It must be made from the one that it was given.
 	OnLoad func(ctx context.Context, u *store.User) (context.Context, error)
 
-	// ClientIP returns the address of whoever asks. The default is the
-	// connection's; behind a proxy, read the header that your proxy sets.
+	// TrustedProxies are the networks of the proxies before the app, such as
+	// 10.0.0.0/8. If the connection is one of theirs, the client's address is the
+	// last in X-Forwarded-For that is not; any other connection's is the client's,
+	// whatever headers it sends. If empty, no header is looked at.
+	TrustedProxies []netip.Prefix
+
+	// ClientIP returns the address of whoever asks, by another header or by other
+	// means than TrustedProxies, which is empty then. A header is as good as the
+	// proxy that sets it: one that lets through what clients send lets them choose
+	// their address.
 	ClientIP func(r *http.Request) string
 
 	// Limit, if not nil, is asked once before a login begins or ends ("login",
 	// "callback", "link", "unlink", "reauth", "revoke", "logout",
-	// "backchannel"). If it returns an error, the answer is 429.
+	// "backchannel"). If it returns an error, the answer is 429. Who asks is told
+	// by [Auth.ClientIP].
 	Limit func(r *http.Request, op string) error
 
 	// ErrorHandler answers a request that failed; err is an [*Error]. The

@@ -65,6 +65,7 @@ type Auth struct {
 	renewals singleflight.Group
 	unsaved  unsaved
 	pages    *pages
+	clientIP func(*http.Request) string
 }
 
 // An entry is a provider of an Auth with what the Auth knows about it.

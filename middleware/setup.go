@@ -183,7 +183,9 @@ func (a *Auth) setDefaults(cfg *Config, m *mistakes) {
 	if cfg.LoginURL != "" && !a.goodLoginURL(cfg.LoginURL) {
 		m.add(`LoginURL: got %q, want a path of this app such as "/login", or an https URL`, cfg.LoginURL)
 	}
+	a.setClientIP(cfg, m)
 	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
+	cfg.TrustedProxies = slices.Clone(cfg.TrustedProxies)
 	cfg.LocalAccounts = slices.Clone(cfg.LocalAccounts)
 	cfg.DangerouslyLinkByEmail = slices.Clone(cfg.DangerouslyLinkByEmail)
 }
@@ -216,7 +218,7 @@ func (a *Auth) setSessions(m *mistakes) {
 		cfg.Users = a.cfg.Store
 	}
 	if cfg.ClientIP == nil {
-		cfg.ClientIP = a.cfg.ClientIP
+		cfg.ClientIP = a.clientIP
 	}
 	a.cfg.Session.Store, a.cfg.Session.Users = cfg.Store, cfg.Users
 	var err error

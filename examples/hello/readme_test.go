@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -94,9 +95,10 @@ func decide(cfg *middleware.Config, welcome, count func(context.Context, *store.
 	cfg.OnLogin = func(ctx context.Context, u *store.User, id provider.Identity) error { return count(ctx, u) }
 }
 
-func behind(cfg *middleware.Config) {
+func behind(cfg *middleware.Config, auth *middleware.Auth, limiter interface{ Allow(address, op string) error }) {
 	cfg.BaseURL = "https://app.example.com"
-	cfg.ClientIP = func(r *http.Request) string { return r.Header.Get("X-Real-IP") } // if your proxy always sets it
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	cfg.Limit = func(r *http.Request, op string) error { return limiter.Allow(auth.ClientIP(r), op) }
 }
 
 func TestTestYourApp(t *testing.T) {
