@@ -17,6 +17,11 @@ const (
 	maxUserAgent = 256
 	maxIP        = 45
 
+	// maxCrowd is how many sessions of a user end at a login at most, beside the
+	// browser's own. If there are more too many, since MaxPerUser was lowered, the
+	// next logins end them.
+	maxCrowd = 100
+
 	firstSweep = time.Minute // after New, so that a program that runs for a moment does not sweep
 	sweepEvery = 10 * time.Minute
 	sweepLimit = 30 * time.Second
@@ -38,6 +43,7 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	}
 	now, t := m.cfg.Now(), newToken(m.keys[0])
 	s.ID = t.id()
+	s.Family = "" // no browser is remembered
 	s.CreatedAt = wall(now)
 	s.SeenAt = s.CreatedAt
 	m.see(s, now)
@@ -45,11 +51,11 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	s.IP = clean(m.cfg.ClientIP(r), maxIP)
 
 	ctx := r.Context()
-	over, err := m.crowd(ctx, s.UserID, before)
-	if err != nil {
-		return failed("begin", err)
+	c, err := m.succession(ctx, s, before)
+	if err == nil {
+		err = m.succeed(ctx, c)
 	}
-	if err := m.replace(ctx, s, before, over); err != nil {
+	if err != nil {
 		return failed("begin", err)
 	}
 	if err := m.give(w, r, &t, s, now); err != nil {
@@ -57,6 +63,16 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	}
 	m.sweepNow(ctx, now)
 	return nil
+}
+
+// succession finds out which sessions end when s begins in a browser that has
+// those before, and what s is given of them.
+func (m *Manager) succession(ctx context.Context, s *store.Session, before []token) (*succession, error) {
+	crowd, err := m.crowd(ctx, s.UserID, before)
+	if err != nil {
+		return nil, err
+	}
+	return &succession{session: s, before: before, crowd: crowd}, nil
 }
 
 // held returns the tokens of ours that the request's cookies are: one, but for
@@ -95,7 +111,7 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 		id := going[i].id()
 		list = slices.DeleteFunc(list, func(s store.Session) bool { return s.ID == id })
 	}
-	n := len(list) + 1 - m.cfg.MaxPerUser
+	n := min(len(list)+1-m.cfg.MaxPerUser, maxCrowd)
 	if n <= 0 {
 		return nil, nil
 	}
@@ -105,43 +121,6 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 		ids[i] = list[i].ID
 	}
 	return ids, nil
-}
-
-// replace stores s and ends the sessions whose place it takes, in this order:
-// if the second fails, s is removed again.
-func (m *Manager) replace(ctx context.Context, s *store.Session, before []token, over []string) error {
-	if err := m.create(ctx, s); err != nil {
-		return err
-	}
-	for i := range before {
-		if err := m.leave(ctx, &before[i]); err != nil {
-			return errors.Join(err, m.undo(ctx, s.ID))
-		}
-	}
-	for _, id := range over {
-		if err := m.delete(ctx, id); err != nil {
-			return errors.Join(err, m.undo(ctx, s.ID))
-		}
-	}
-	return nil
-}
-
-// create stores s. If that fails, it may be the answer that was lost on the way
-// and not the session, which nobody would ever know of: it is removed.
-func (m *Manager) create(ctx context.Context, s *store.Session) error {
-	err := m.cfg.Store.CreateSession(ctx, s)
-	if err == nil || errors.Is(err, store.ErrExists) {
-		return err
-	}
-	return errors.Join(err, m.undo(ctx, s.ID))
-}
-
-// undo removes a session whose key nobody was given. The request's context may
-// be over, which may be why.
-func (m *Manager) undo(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
-	return m.cfg.Store.DeleteSession(ctx, id)
 }
 
 // give sends the browser its half of s.

@@ -1,9 +1,7 @@
 package session_test
 
 import (
-	"context"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -146,55 +144,6 @@ func TestSessionFixation(t *testing.T) {
 		}
 		attacker.set(cookieName, planted)
 		w.wantNone(attacker, w.m)
-	}
-}
-
-func TestBeginFailures(t *testing.T) {
-	for _, op := range []string{"UserSessions", "CreateSession", "DeleteSession"} {
-		t.Run(op, func(t *testing.T) {
-			w, b := newWorld(t), newBrowser(t)
-			old := w.login(b)
-			value := b.value(cookieName)
-			if op == "DeleteSession" {
-				// The old session cannot be removed; then removing the new one works.
-				w.store.onAnswer("CreateSession", func() { w.store.failOnce("DeleteSession", errDown) })
-			} else {
-				w.store.failAt(op, errDown)
-			}
-			s := &store.Session{UserID: w.user.ID}
-			err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { return w.m.Begin(rw, r, s) })
-			if !errors.Is(err, errDown) {
-				t.Fatalf("got %v, want the store's error", err)
-			}
-			wantReason(t, err, "store")
-			if len(b.header) != 0 {
-				t.Errorf("the browser was told %v", b.header)
-			}
-			if s.ID != "" && s.ID != old.ID {
-				if _, err := w.store.Store.Session(t.Context(), s.ID); !errors.Is(err, store.ErrNotFound) {
-					t.Errorf("a session without a browser remains: %v", err)
-				}
-			}
-			w.store.failAt(op, nil)
-			if b.value(cookieName) != value {
-				t.Error("the browser's key changed")
-			}
-			w.wantUser(b, w.m)
-		})
-	}
-}
-
-func TestBeginRollsBackWhenTheRequestIsGivenUp(t *testing.T) {
-	w, b := newWorld(t), newBrowser(t)
-	w.login(b)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.store.onAnswer("CreateSession", cancel)
-	s := &store.Session{UserID: w.user.ID}
-	if err := w.m.Begin(httptest.NewRecorder(), b.request("POST").WithContext(ctx), s); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v, want that the request was given up", err)
-	}
-	if _, err := w.store.Store.Session(t.Context(), s.ID); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the new session remains: %v", err)
 	}
 }
 

@@ -19,7 +19,7 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Op: "end", Reason: "cookies", Err: err}
 	}
 	for i := range tokens {
-		if err := m.leave(r.Context(), &tokens[i]); err != nil {
+		if err := m.endNamed(r.Context(), tokens[i].id(), &tokens[i]); err != nil {
 			return failed("end", err)
 		}
 	}
@@ -56,7 +56,7 @@ func (m *Manager) Reauthenticated(w http.ResponseWriter, r *http.Request, at tim
 }
 
 func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*store.Session, time.Time)) error {
-	ctx, seq := r.Context(), m.left.seq.Load()
+	ctx := r.Context()
 	var old token
 	if ok, err := m.read(r, &old); !ok {
 		return none("renew", err)
@@ -69,11 +69,7 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*sto
 	s.ID = t.id()
 	m.see(s, now)
 	change(s, now)
-	if err := m.create(ctx, s); err != nil {
-		return failed("renew", err)
-	}
-	err = m.handOver(ctx, &old, seq)
-	reason := "store"
+	err, reason := m.rename(ctx, &old, s), "store"
 	if err == nil {
 		err, reason = m.give(w, r, &t, s, now), "cookies"
 	}
@@ -87,29 +83,10 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*sto
 	return &Error{Op: "renew", Reason: reason, Err: errors.Join(err, undone)}
 }
 
-// handOver ends a session that another has taken the place of. It returns
-// ErrNone if the old one was ended by someone else since seq was read: a logout
-// that knew only the old one must not be undone.
-func (m *Manager) handOver(ctx context.Context, old *token, seq uint64) error {
-	id := old.id()
-	if _, err := m.cfg.Store.Session(ctx, id); errors.Is(err, store.ErrNotFound) {
-		return ErrNone
-	} else if err != nil {
-		return err
-	}
-	if err := m.remove(ctx, old); err != nil {
-		return err
-	}
-	if m.left.since(seq, id, "") {
-		return ErrNone
-	}
-	return nil
-}
-
 // Revoke ends the session with that ID, in whatever browser it is. It is no
 // error if there is none.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
-	if err := m.delete(ctx, id); err != nil {
+	if err := m.endNamed(ctx, id, nil); err != nil {
 		return failed("revoke", err)
 	}
 	return nil
@@ -136,7 +113,7 @@ func (m *Manager) EndProvider(ctx context.Context, userID, providerID, except st
 	var errs []error
 	for _, s := range list {
 		if s.Provider == providerID && s.ID != except {
-			errs = append(errs, m.delete(ctx, s.ID))
+			errs = append(errs, m.finish(ctx, s.ID, nil))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -163,32 +140,11 @@ func (m *Manager) Forget(userID string) {
 	}
 }
 
-// leave ends a session for good: a Renew of it that is under way fails.
-func (m *Manager) leave(ctx context.Context, t *token) error {
-	m.left.add(ending{session: t.id()}, m.elapsed(m.cfg.Now()))
-	return m.remove(ctx, t)
-}
-
-// remove ends a session in the store, then in this process. What was read of
-// the store before is stale even if the store says that it failed.
-func (m *Manager) remove(ctx context.Context, t *token) error {
-	err := m.cfg.Store.DeleteSession(ctx, t.id())
-	if m.cache != nil {
-		m.cache.drop(t)
+// endNamed ends a session of which someone knows the ID: if it is being renamed
+// elsewhere, that fails.
+func (m *Manager) endNamed(ctx context.Context, id string, t *token) error {
+	if err := m.markEnded(ctx, id); err != nil && !errors.Is(err, store.ErrExists) {
+		return err
 	}
-	return err
-}
-
-// delete is leave for a session of which only the ID is known.
-func (m *Manager) delete(ctx context.Context, id string) error {
-	m.left.add(ending{session: id}, m.elapsed(m.cfg.Now()))
-	err := m.cfg.Store.DeleteSession(ctx, id)
-	m.forgetSession(id)
-	return err
-}
-
-func (m *Manager) forgetSession(id string) {
-	if m.cache != nil {
-		m.cache.ended.add(ending{session: id}, m.elapsed(m.cfg.Now()))
-	}
+	return m.finish(ctx, id, t)
 }

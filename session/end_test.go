@@ -152,47 +152,6 @@ func TestRenewWithoutSession(t *testing.T) {
 	}
 }
 
-// A logout that comes while the key is being renewed must not be undone by it.
-func TestRenewDoesNotBringBack(t *testing.T) {
-	for _, op := range []string{"SessionUser", "CreateSession", "Session"} {
-		t.Run(op, func(t *testing.T) {
-			w, b := newWorld(t), newBrowser(t)
-			w.login(b)
-			other := b.clone()
-			w.store.onAnswer(op, func() {
-				w.store.onAnswer(op, nil)
-				if err := other.do("POST", w.m.End); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := b.do("POST", w.m.Renew); !errors.Is(err, session.ErrNone) || len(b.header) != 0 {
-				t.Errorf("got %v, header %v, want ErrNone", err, b.header)
-			}
-			w.wantNone(b, w.m)
-			if list, _ := w.m.List(t.Context(), w.user.ID); len(list) != 0 {
-				t.Errorf("%d sessions are back", len(list))
-			}
-		})
-	}
-}
-
-func TestRenewFailures(t *testing.T) {
-	for _, op := range []string{"CreateSession", "Session", "DeleteSession"} {
-		t.Run(op, func(t *testing.T) {
-			w, b := newWorld(t), newBrowser(t)
-			w.login(b)
-			w.store.failOnce(op, errDown)
-			if err := b.do("POST", w.m.Renew); !errors.Is(err, errDown) || len(b.header) != 0 {
-				t.Errorf("got %v, header %v, want the store's error", err, b.header)
-			}
-			w.wantUser(b, w.m)
-			if list, _ := w.m.List(t.Context(), w.user.ID); len(list) != 1 {
-				t.Errorf("got %d sessions, want the one before", len(list))
-			}
-		})
-	}
-}
-
 func TestRevocation(t *testing.T) {
 	for _, test := range []struct {
 		name   string

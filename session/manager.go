@@ -34,9 +34,9 @@ type Manager struct {
 
 	epoch   time.Time // elapsed times are counted from here, so that they are monotonic
 	cache   *cache    // nil: ask the store every time
-	left    *recent   // sessions that ended in this process, for Renew
 	touches *touches
 	sweep   atomic.Int64 // elapsed time at which Begin next removes what is over
+	inSteps atomic.Bool  // the store was found to be no store.SessionReplacer
 }
 
 // New returns a Manager, or every mistake in cfg, joined. It does no I/O.
@@ -49,7 +49,6 @@ func New(cfg Config) (*Manager, error) {
 		cookie:     cfg.Name,
 		attributes: "; HttpOnly; SameSite=Lax",
 		epoch:      cfg.Now(),
-		left:       newRecent(2 * askTimeout),
 		touches:    newTouches(),
 	}
 	if !cfg.Insecure {

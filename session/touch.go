@@ -34,7 +34,7 @@ func (m *Manager) Touch(w http.ResponseWriter, r *http.Request, f Found) {
 	err := m.cfg.Store.TouchSession(ctx, s.ID, s.SeenAt, s.ExpiresAt)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		m.forgetSession(s.ID)
+		m.forgetSession(s.ID, nil)
 	case err != nil:
 		undo()
 	case f.old:

@@ -1,18 +1,15 @@
 package session_test
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
-	"github.com/gatepass/gatepass/store/memstore"
 )
 
 const (
@@ -46,143 +43,14 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// A backend is a memstore that counts, fails and waits as it is told.
-type backend struct {
-	*memstore.Store
+// least makes the store one that can do no more than it must.
+func least(c *session.Config) { c.Store = struct{ store.Sessions }{c.Store} }
 
-	mu    sync.Mutex
-	calls map[string]int
-	fail  map[string]error
-	once  map[string]error  // what the next call of that name returns
-	after map[string]func() // called when the answer is known, before it is given
-}
-
-func newBackend(c *clock) *backend {
-	b := &backend{Store: memstore.New(), calls: map[string]int{}, fail: map[string]error{}, once: map[string]error{}, after: map[string]func(){}}
-	b.Store.Now = c.now
-	return b
-}
-
-func (b *backend) call(op string) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.calls[op]++
-	if err := b.once[op]; err != nil {
-		delete(b.once, op)
-		return err
-	}
-	return b.fail[op]
-}
-
-func (b *backend) done(op string) {
-	b.mu.Lock()
-	f := b.after[op]
-	b.mu.Unlock()
-	if f != nil {
-		f()
-	}
-}
-
-// count returns how often one of the ops was called; all, if none is named.
-func (b *backend) count(ops ...string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := 0
-	for op, calls := range b.calls {
-		if len(ops) == 0 || slices.Contains(ops, op) {
-			n += calls
-		}
-	}
-	return n
-}
-
-func (b *backend) failAt(op string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fail[op] = err
-}
-
-func (b *backend) failOnce(op string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.once[op] = err
-}
-
-func (b *backend) onAnswer(op string, f func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.after[op] = f
-}
-
-func (b *backend) CreateSession(ctx context.Context, s *store.Session) error {
-	if err := b.call("CreateSession"); err != nil {
-		return err
-	}
-	err := b.Store.CreateSession(ctx, s)
-	b.done("CreateSession")
-	return err
-}
-
-func (b *backend) Session(ctx context.Context, id string) (*store.Session, error) {
-	if err := b.call("Session"); err != nil {
-		return nil, err
-	}
-	s, err := b.Store.Session(ctx, id)
-	b.done("Session")
-	return s, err
-}
-
-func (b *backend) SessionUser(ctx context.Context, id string) (*store.Session, *store.User, error) {
-	if err := b.call("SessionUser"); err != nil {
-		return nil, nil, err
-	}
-	s, u, err := b.Store.SessionUser(ctx, id)
-	b.done("SessionUser")
-	if ctx.Err() != nil {
-		return nil, nil, ctx.Err()
-	}
-	return s, u, err
-}
-
-func (b *backend) UserSessions(ctx context.Context, userID string) ([]store.Session, error) {
-	if err := b.call("UserSessions"); err != nil {
-		return nil, err
-	}
-	return b.Store.UserSessions(ctx, userID)
-}
-
-func (b *backend) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
-	if err := b.call("TouchSession"); err != nil {
-		return err
-	}
-	return b.Store.TouchSession(ctx, id, seen, expires)
-}
-
-func (b *backend) DeleteSession(ctx context.Context, id string) error {
-	if err := b.call("DeleteSession"); err != nil {
-		return err
-	}
-	return b.Store.DeleteSession(ctx, id)
-}
-
-func (b *backend) DeleteUserSessions(ctx context.Context, userID, except string) error {
-	if err := b.call("DeleteUserSessions"); err != nil {
-		return err
-	}
-	return b.Store.DeleteUserSessions(ctx, userID, except)
-}
-
-func (b *backend) Mark(ctx context.Context, id string, until time.Time) error {
-	if err := b.call("Mark"); err != nil {
-		return err
-	}
-	return b.Store.Mark(ctx, id, until)
-}
-
-func (b *backend) DeleteExpired(ctx context.Context) error {
-	err := b.call("DeleteExpired")
-	b.done("DeleteExpired")
-	return err
+// atOnceAndInSteps runs f with a store that replaces sessions in one step, and
+// with one that cannot.
+func atOnceAndInSteps(t *testing.T, f func(t *testing.T, kind func(*session.Config))) {
+	t.Run("at once", func(t *testing.T) { f(t, func(*session.Config) {}) })
+	t.Run("in steps", func(t *testing.T) { f(t, least) })
 }
 
 var errDown = errors.New("the database is down")
