@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// A SessionReplacer puts a session in the place of others in one step.
+// A SessionReplacer puts a session in the place of others in one step. It keeps
+// [Session.Issuer] and [Session.Family].
 type SessionReplacer interface {
 	Sessions
 
@@ -19,7 +20,8 @@ type SessionReplacer interface {
 	// RenewSession puts s, under an ID of its own, in the place of the session
 	// with that ID, whose values it gets. It returns ErrNotFound if that one has
 	// ended, and ErrExists if s.ID is taken; then nothing has changed. Of two
-	// calls at once for one ID, one gets ErrNotFound.
+	// calls at once for one ID, one gets ErrNotFound. DeleteUserSessions at the
+	// same time ends the one or the other.
 	RenewSession(ctx context.Context, id string, s *Session) error
 }
 

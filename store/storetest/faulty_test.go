@@ -11,6 +11,7 @@ import (
 // A faulty store is a memstore with methods of which some are replaced.
 type faulty struct {
 	*memstore.Store
+	able
 
 	user               func(ctx context.Context, id string) (*store.User, error)
 	updateUser         func(ctx context.Context, u *store.User) error
@@ -44,6 +45,7 @@ func newFaulty() *faulty {
 	m := memstore.New()
 	return &faulty{
 		Store:              m,
+		able:               ableOf(m),
 		user:               m.User,
 		updateUser:         m.UpdateUser,
 		userByEmail:        m.UserByEmail,

@@ -60,6 +60,13 @@ func visit(u *store.User, id string) *store.Session {
 	}
 }
 
+// whole returns such a session with what only some stores keep.
+func whole(u *store.User, id string) *store.Session {
+	session := visit(u, id)
+	session.Issuer, session.Family = "https://acme.example/"+id, "family-"+id
+	return session
+}
+
 func logIn(ctx context.Context, t testing.TB, s store.Store, u *store.User, id string) *store.Session {
 	t.Helper()
 	session := visit(u, id)
@@ -137,6 +144,13 @@ func plain(v any) any {
 		c := *v
 		cut(&c.AuthTime, &c.CreatedAt, &c.SeenAt, &c.ExpiresAt)
 		return c
+	case *store.Remembered:
+		c := *v
+		if len(c.Former) == 0 {
+			c.Former = nil
+		}
+		cut(&c.CreatedAt, &c.UsedAt, &c.ExpiresAt)
+		return c
 	case *store.Token:
 		c := *v
 		if len(c.Scopes) == 0 {
@@ -149,6 +163,34 @@ func plain(v any) any {
 		return c
 	}
 	return v
+}
+
+// needs is the check of a rule that is skipped for a store that is no T.
+func needs[T any](name string, check func(context.Context, testing.TB, store.Store, T)) func(context.Context, testing.TB, store.Store) {
+	return func(ctx context.Context, t testing.TB, s store.Store) {
+		able, ok := s.(T)
+		if !ok {
+			t.Skip("the store is no " + name)
+		}
+		check(ctx, t, s, able)
+	}
+}
+
+// wantSession fails unless the session is there as it is wanted.
+func wantSession(ctx context.Context, t testing.TB, s store.Sessions, want *store.Session) {
+	t.Helper()
+	got, err := s.Session(ctx, want.ID)
+	must(t, "Session "+want.ID, err)
+	wantSame(t, "session "+want.ID, got, want)
+}
+
+// wantEnded fails if a session is there.
+func wantEnded(ctx context.Context, t testing.TB, s store.Sessions, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		_, err := s.Session(ctx, id)
+		gone(t, "Session "+id, err)
+	}
 }
 
 // gone fails unless a call found nothing. It is for what a method has removed.

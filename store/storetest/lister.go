@@ -38,13 +38,7 @@ func walk(ctx context.Context, t testing.TB, l store.AccountLister, n int, betwe
 
 func listRules() []rule {
 	with := func(check func(context.Context, testing.TB, store.Store, store.AccountLister)) func(context.Context, testing.TB, store.Store) {
-		return func(ctx context.Context, t testing.TB, s store.Store) {
-			l, ok := s.(store.AccountLister)
-			if !ok {
-				t.Skip("the store is no AccountLister")
-			}
-			check(ctx, t, s, l)
-		}
+		return needs("AccountLister", check)
 	}
 	keysOf := func(list []store.Account) []store.Key {
 		var keys []store.Key

@@ -11,13 +11,7 @@ import (
 
 func finderRules() []rule {
 	with := func(check func(context.Context, testing.TB, store.Store, store.SessionUserFinder)) func(context.Context, testing.TB, store.Store) {
-		return func(ctx context.Context, t testing.TB, s store.Store) {
-			f, ok := s.(store.SessionUserFinder)
-			if !ok {
-				t.Skip("the store is no SessionUserFinder")
-			}
-			check(ctx, t, s, f)
-		}
+		return needs("SessionUserFinder", check)
 	}
 	return []rule{
 		{"SessionUserFinds", "SessionUser returns what Session and User return. A store that embeds another and keeps users of its own must have a SessionUser of its own as well.",
@@ -64,13 +58,7 @@ func finderRules() []rule {
 
 func transactionRules() []rule {
 	with := func(check func(context.Context, testing.TB, store.Transactor)) func(context.Context, testing.TB, store.Store) {
-		return func(ctx context.Context, t testing.TB, s store.Store) {
-			tx, ok := s.(store.Transactor)
-			if !ok {
-				t.Skip("the store is no Transactor")
-			}
-			check(ctx, t, tx)
-		}
+		return needs("Transactor", func(ctx context.Context, t testing.TB, _ store.Store, s store.Transactor) { check(ctx, t, s) })
 	}
 	// all changes something of every kind.
 	all := func(ctx context.Context, s store.Store, u *store.User, a *store.Account) error {

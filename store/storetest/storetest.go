@@ -32,8 +32,8 @@ type rule struct {
 // it cleans up with t.Cleanup. The store's clock must be that of the machine,
 // and no rule takes more than a moment.
 //
-// The rules of [store.SessionUserFinder], [store.Transactor] and
-// [store.AccountLister] are skipped for a store that is not that.
+// The rules of an optional interface, such as [store.Transactor] or
+// [store.Rememberer], are skipped for a store that is not that.
 func Run(t *testing.T, newStore func(t *testing.T) store.Store) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) { r.run(t, newStore(t)) })
@@ -44,7 +44,18 @@ func rules() []rule {
 	var all []rule
 	for _, part := range [][]rule{
 		userRules(), emailRules(), accountRules(), linkRules(), tokenRules(), leaseRules(),
-		sessionRules(), markRules(), valueRules(), contextRules(), finderRules(), transactionRules(), listRules(),
+		sessionRules(), markRules(), valueRules(), contextRules(),
+	} {
+		all = append(all, part...)
+	}
+	return append(all, optionalRules()...)
+}
+
+// optionalRules are those that not every store must obey.
+func optionalRules() []rule {
+	var all []rule
+	for _, part := range [][]rule{
+		finderRules(), transactionRules(), listRules(), replaceRules(), renewRules(),
 	} {
 		all = append(all, part...)
 	}

@@ -80,7 +80,7 @@ func TestFaultyStores(t *testing.T) {
 	faults := map[string]func(*faulty){}
 	for _, part := range []map[string]func(*faulty){
 		userFaults(), emailFaults(), accountFaults(), linkFaults(), tokenFaults(), leaseFaults(), sessionFaults(), markFaults(),
-		valueFaults(), contextFaults(), finderFaults(), transactionFaults(), listFaults(),
+		valueFaults(), contextFaults(), finderFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(),
 	} {
 		for name, fault := range part {
 			faults[name] = fault
@@ -131,7 +131,7 @@ func TestPlainStore(t *testing.T) {
 			skipped++
 		}
 	}
-	if want := len(finderRules()) + len(transactionRules()) + len(listRules()); skipped != want {
+	if want := len(optionalRules()); skipped != want {
 		t.Errorf("skipped %d rules, want %d", skipped, want)
 	}
 }

@@ -1,0 +1,97 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/gatepass/gatepass/store"
+	"github.com/gatepass/gatepass/store/memstore"
+)
+
+// able is what a faulty store does beyond what every store must.
+type able struct {
+	replaceSessions      func(ctx context.Context, session *store.Session, values []byte, over []string) error
+	renewSession         func(ctx context.Context, id string, session *store.Session) error
+	sessionValues        func(ctx context.Context, id string) (*store.Session, []byte, error)
+	swapSessionValues    func(ctx context.Context, id string, old, values []byte) error
+	sidSessions          func(ctx context.Context, provider, sid string) ([]store.Session, error)
+	marked               func(ctx context.Context, id string) error
+	createRemembered     func(ctx context.Context, r *store.Remembered) error
+	remembered           func(ctx context.Context, id string) (*store.Remembered, error)
+	swapRemembered       func(ctx context.Context, validator []byte, r *store.Remembered) error
+	userRemembered       func(ctx context.Context, userID string) ([]store.Remembered, error)
+	sidRemembered        func(ctx context.Context, provider, sid string) ([]store.Remembered, error)
+	deleteRemembered     func(ctx context.Context, id string) error
+	deleteUserRemembered func(ctx context.Context, userID, except string) error
+	watch                func(f func(store.Change)) (stop func())
+}
+
+func ableOf(m *memstore.Store) able {
+	return able{
+		replaceSessions:      m.ReplaceSessions,
+		renewSession:         m.RenewSession,
+		sessionValues:        m.SessionValues,
+		swapSessionValues:    m.SwapSessionValues,
+		sidSessions:          m.SIDSessions,
+		marked:               m.Marked,
+		createRemembered:     m.CreateRemembered,
+		remembered:           m.Remembered,
+		swapRemembered:       m.SwapRemembered,
+		userRemembered:       m.UserRemembered,
+		sidRemembered:        m.SIDRemembered,
+		deleteRemembered:     m.DeleteRemembered,
+		deleteUserRemembered: m.DeleteUserRemembered,
+		watch:                m.Watch,
+	}
+}
+
+func (s *faulty) ReplaceSessions(ctx context.Context, session *store.Session, values []byte, over []string) error {
+	return s.replaceSessions(ctx, session, values, over)
+}
+
+func (s *faulty) RenewSession(ctx context.Context, id string, session *store.Session) error {
+	return s.renewSession(ctx, id, session)
+}
+
+func (s *faulty) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {
+	return s.sessionValues(ctx, id)
+}
+
+func (s *faulty) SwapSessionValues(ctx context.Context, id string, old, values []byte) error {
+	return s.swapSessionValues(ctx, id, old, values)
+}
+
+func (s *faulty) SIDSessions(ctx context.Context, provider, sid string) ([]store.Session, error) {
+	return s.sidSessions(ctx, provider, sid)
+}
+
+func (s *faulty) Marked(ctx context.Context, id string) error { return s.marked(ctx, id) }
+
+func (s *faulty) CreateRemembered(ctx context.Context, r *store.Remembered) error {
+	return s.createRemembered(ctx, r)
+}
+
+func (s *faulty) Remembered(ctx context.Context, id string) (*store.Remembered, error) {
+	return s.remembered(ctx, id)
+}
+
+func (s *faulty) SwapRemembered(ctx context.Context, validator []byte, r *store.Remembered) error {
+	return s.swapRemembered(ctx, validator, r)
+}
+
+func (s *faulty) UserRemembered(ctx context.Context, userID string) ([]store.Remembered, error) {
+	return s.userRemembered(ctx, userID)
+}
+
+func (s *faulty) SIDRemembered(ctx context.Context, provider, sid string) ([]store.Remembered, error) {
+	return s.sidRemembered(ctx, provider, sid)
+}
+
+func (s *faulty) DeleteRemembered(ctx context.Context, id string) error {
+	return s.deleteRemembered(ctx, id)
+}
+
+func (s *faulty) DeleteUserRemembered(ctx context.Context, userID, except string) error {
+	return s.deleteUserRemembered(ctx, userID, except)
+}
+
+func (s *faulty) Watch(f func(store.Change)) (stop func()) { return s.watch(f) }
