@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -40,7 +39,7 @@ func (a *Auth) serveAccount(w http.ResponseWriter, r *http.Request, _ *entry) {
 	csrf := func(op string) string { return a.sessions.CSRF(who.Session.ID, op) }
 	data := pageData{
 		Title: "Your account", User: who.User.Name, Home: a.cfg.AfterLogin, ReturnTo: a.prefix + "/account",
-		Revoke: a.prefix + "/sessions/revoke", CSRF: csrf("revoke"), CanEnd: len(open) > 1,
+		Revoke: a.prefix + "/sessions/revoke", CSRF: csrf("revoke"), CanEnd: slices.ContainsFunc(open, func(s store.Session) bool { return s.ID != who.Session.ID }),
 		Logout: a.prefix + "/logout", LogoutCSRF: csrf("logout"),
 	}
 	linked := make(map[*entry]bool)
@@ -64,16 +63,7 @@ func (a *Auth) serveAccount(w http.ResponseWriter, r *http.Request, _ *entry) {
 			})
 		}
 	}
-	for _, s := range open {
-		row := sessionRow{
-			Handle: a.handle(s.ID), Agent: s.UserAgent, IP: s.IP, Began: s.CreatedAt.UTC(), Seen: s.SeenAt.UTC(),
-			With: s.Provider, Current: s.ID == who.Session.ID,
-		}
-		if e := a.entryOf(s.Provider); e != nil {
-			row.With = e.info.Name
-		}
-		data.Sessions = append(data.Sessions, row)
-	}
+	data.Sessions = a.sessionRows(open, who.Session.ID)
 	a.page(w, r, http.StatusOK, "account", data)
 }
 
@@ -85,9 +75,6 @@ func firstOf(texts ...string) string {
 	}
 	return ""
 }
-
-// handle names a session on a page, without the ID under which it is stored.
-func (a *Auth) handle(sessionID string) string { return a.sessions.CSRF(sessionID, "handle") }
 
 // serveUnlink takes one way to log in from whoever is logged in.
 func (a *Auth) serveUnlink(w http.ResponseWriter, r *http.Request, e *entry) {
@@ -168,36 +155,6 @@ func (a *Auth) revoke(ctx context.Context, e *entry, tok provider.Token) {
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		a.event(ctx, "revoke_failed", e.info.ID, asProviderError(e, "revoke", err))
 	}
-}
-
-// serveRevoke ends one of the user's sessions, or all others.
-func (a *Auth) serveRevoke(w http.ResponseWriter, r *http.Request, _ *entry) {
-	who := a.mayChange(w, r, "revoke", nil)
-	if who == nil {
-		return
-	}
-	if err := a.revokeSessions(r, who); err != nil {
-		a.fail(w, r, "revoke", "", err)
-		return
-	}
-	redirect(w, a.prefix+"/account")
-}
-
-func (a *Auth) revokeSessions(r *http.Request, who *session.Found) error {
-	if r.PostForm.Get("others") != "" {
-		return storeFailed(a.sessions.EndAll(r.Context(), who.User.ID, who.Session.ID))
-	}
-	open, err := a.sessions.List(r.Context(), who.User.ID)
-	if err != nil {
-		return storeFailed(err)
-	}
-	wanted := []byte(r.PostForm.Get("session"))
-	for _, s := range open {
-		if subtle.ConstantTimeCompare([]byte(a.handle(s.ID)), wanted) == 1 {
-			return storeFailed(a.sessions.Revoke(r.Context(), s.ID))
-		}
-	}
-	return nil // it has ended already
 }
 
 // serveSession says who is logged in, as JSON, to pages of this origin.

@@ -66,9 +66,9 @@ type accountRow struct {
 }
 
 type sessionRow struct {
-	Handle, With, Agent, IP string
-	Began, Seen             time.Time
-	Current                 bool
+	Handle, Browser, With, Address string
+	Began, Seen                    time.Time
+	Current, Remembered            bool
 }
 
 // page writes one of the templates of pages.html.

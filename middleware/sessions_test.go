@@ -1,11 +1,14 @@
 package middleware_test
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatepass/gatepass/store"
 )
 
 var revokeForm = regexp.MustCompile(`name="session" value="([^"]+)"`)
@@ -42,4 +45,123 @@ func TestRevokeSessions(t *testing.T) {
 	if second.whoami() != "" || third.whoami() != "" || b.whoami() == "" || bobs.whoami() == "" {
 		t.Error("ending all others: want this browser's and other users' alone to go on")
 	}
+}
+
+var revokeButton = regexp.MustCompile(`<button class="plain" aria-label="([^"]+)">(End|Forget)</button>`)
+
+// What a user needs to tell their browsers apart.
+func TestSessionsOnThePage(t *testing.T) {
+	a := newApp(t, nil)
+	a.github.person("ada", ada)
+	b := a.browser()
+	b.login("github", "ada")
+	id, now := b.whoami(), a.clock.Now()
+	const firefox, curl = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0", "curl/8.16.0"
+	for _, s := range []store.Session{
+		{ID: "s-1", UserAgent: firefox, IP: "203.0.113.0/24", Key: githubAda, SeenAt: now.Add(time.Minute), CreatedAt: now.Add(-time.Hour)},
+		{ID: "s-2", UserAgent: curl, SeenAt: now.Add(-time.Minute), CreatedAt: now.Add(-2 * time.Hour)},
+		{ID: "s-3", Family: "s-3", UserAgent: firefox, Key: githubAda, SeenAt: now.Add(-2 * time.Minute), CreatedAt: now.Add(-3 * time.Hour)},
+	} {
+		s.UserID, s.ExpiresAt = id, now.Add(time.Hour)
+		if err := a.store.CreateSession(t.Context(), &s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := body(t, b.get("/auth/account"))
+	_, list, _ := strings.Cut(page, `<h2 id="open">`)
+	rows := strings.Split(list, "<li>")[1:]
+	if len(rows) != 4 {
+		t.Fatalf("got %d sessions, want 4: %s", len(rows), page)
+	}
+	at := func(t time.Time) string { return t.Format("2 January 2006, 15:04") + " UTC</time>" }
+	for i, want := range [][]string{
+		{"Unknown browser", "this browser", "with GITHUB", "from 192.0.2.1"},
+		{"Firefox on Windows", "with GITHUB", "from 203.0.113.0/24", "since <time", at(now.Add(-time.Hour)), "last seen <time", at(now.Add(time.Minute))},
+		{"curl", "here", at(now.Add(-2 * time.Hour)), at(now.Add(-time.Minute))},
+		{"Firefox on Windows", "remembered, not open now", "with GITHUB"},
+	} {
+		for _, w := range want {
+			if !strings.Contains(rows[i], w) {
+				t.Errorf("session %d: no %q in %s", i, w, rows[i])
+			}
+		}
+		if other := i > 0; strings.Contains(rows[i], "this browser") == other || strings.Contains(rows[i], `name="session"`) != other {
+			t.Errorf("session %d: want a button for all but this browser's: %s", i, rows[i])
+		}
+		if i != 3 && strings.Contains(rows[i], "remembered") || i == 2 && strings.Contains(rows[i], "from") {
+			t.Errorf("session %d: too much is said: %s", i, rows[i])
+		}
+	}
+	// Whoever hears the page and does not see it knows which button is whose.
+	seen := make(map[string]bool)
+	for _, m := range revokeButton.FindAllStringSubmatch(page, -1) {
+		if !strings.HasPrefix(m[1], m[2]+" ") || seen[m[1]] {
+			t.Errorf("got a button named %q", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if len(seen) != 3 || !strings.Contains(page, `<ul role="list" aria-labelledby="open">`) {
+		t.Errorf("got buttons %v in %s", seen, page)
+	}
+	for _, secret := range []string{"s-1", "s-2", "s-3", "Firefox/144"} {
+		if strings.Contains(page, secret) {
+			t.Errorf("the page holds %s", secret)
+		}
+	}
+	b.post("/auth/sessions/revoke", url.Values{"others": {"1"}})
+	if page := body(t, b.get("/auth/account")); b.whoami() != id || strings.Contains(page, "End all others") || revokeButton.MatchString(page) {
+		t.Errorf("all others were ended: %s", page)
+	}
+}
+
+// The button of a page that was open for long, or a form that somebody made,
+// does not log out the browser that it is in, which would keep its cookie.
+func TestRevokeTheSessionAtHand(t *testing.T) {
+	a := newApp(t, nil)
+	a.github.person("ada", ada)
+	b, other := a.browser(), a.browser()
+	other.login("github", "ada")
+	handle := func() string {
+		return revokeForm.FindStringSubmatch(body(t, other.get("/auth/account")))[1]
+	}
+	b.login("github", "ada")
+	own := handle()
+	if resp := b.post("/auth/sessions/revoke", url.Values{"session": {own}}); resp.StatusCode != http.StatusSeeOther || b.whoami() == "" {
+		t.Errorf("got %d, and the session at hand has ended", resp.StatusCode)
+	}
+	for name, form := range map[string]url.Values{
+		"nothing": {}, "an empty name": {"session": {""}}, "a made-up name": {"session": {"AAAAAAAAAAAAAAAAAAAAAA"}},
+		"its ID": {"session": {sessionIDs(t, a, b.whoami())[0]}}, "no others": {"others": {""}},
+	} {
+		if resp := b.post("/auth/sessions/revoke", form); resp.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: got %d", name, resp.StatusCode)
+		}
+		if b.whoami() == "" || other.whoami() == "" {
+			t.Fatalf("%s: a session has ended", name)
+		}
+	}
+	// Its old key's name is nobody's once it has a new key.
+	b.login("github", "ada")
+	b.post("/auth/sessions/revoke", url.Values{"session": {own}})
+	other.post("/auth/sessions/revoke", url.Values{"session": {own}})
+	if b.whoami() == "" || other.whoami() == "" {
+		t.Error("a name of a session that is over ended another")
+	}
+	other.post("/auth/sessions/revoke", url.Values{"session": {handle()}})
+	if b.whoami() != "" || other.whoami() == "" {
+		t.Error("from the other browser: want the session ended, and that one's not")
+	}
+}
+
+func sessionIDs(t testing.TB, a *app, userID string) []string {
+	t.Helper()
+	list, err := a.store.UserSessions(t.Context(), userID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, s := range list {
+		ids = append(ids, s.ID)
+	}
+	return ids
 }

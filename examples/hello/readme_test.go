@@ -95,7 +95,11 @@ func decide(cfg *middleware.Config, welcome, count func(context.Context, *store.
 	cfg.OnLogin = func(ctx context.Context, u *store.User, id provider.Identity) error { return count(ctx, u) }
 }
 
-func behind(cfg *middleware.Config, auth *middleware.Auth, limiter interface{ Allow(address, op string) error }) {
+type counter interface {
+	Allow(address, op string) error
+}
+
+func behind(cfg *middleware.Config, auth *middleware.Auth, limiter counter) {
 	cfg.BaseURL = "https://app.example.com"
 	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	cfg.Limit = func(r *http.Request, op string) error { return limiter.Allow(auth.ClientIP(r), op) }

@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 		"golang.org/x/sync/singleflight",
 	},
 	"middleware": {
-		module + "/provider", module + "/store", module + "/session", "golang.org/x/sync/...",
+		module + "/provider", module + "/store", module + "/session", "golang.org/x/sync/...", "github.com/mileusna/useragent",
 	},
 	"middleware/authtest": {module + "/middleware", module + "/store"},
 }
