@@ -234,3 +234,9 @@ func (b *backend) DeleteExpired(ctx context.Context) error {
 	b.done("DeleteExpired")
 	return err
 }
+
+func (b *backend) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.calls)
+}

@@ -30,10 +30,16 @@ const (
 // Begin logs s.UserID in, always under a new key. It sets s's ID and times, the
 // browser's name and address; the caller sets who, with which provider, and
 // AuthTime. The session that the browser had before ends, and so does the
-// user's least recently seen one if there are too many.
+// user's least recently seen one if there are too many. A browser that was
+// remembered is so no more.
 //
 // If Begin fails, nobody is logged in by it, and the browser is told nothing.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
+	return m.begin(w, r, s, nil)
+}
+
+// begin begins a session of the family that f begins, or of none.
+func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session, f *rememberToken) error {
 	if s.UserID == "" {
 		return &Error{Op: "begin", Reason: "no_user", Err: errors.New("the session is nobody's")}
 	}
@@ -43,26 +49,37 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	}
 	now, t := m.cfg.Now(), newToken(m.keys[0])
 	s.ID = t.id()
-	s.Family = "" // no browser is remembered
+	s.Family = ""
+	if f != nil {
+		s.Family = f.family()
+	}
+	m.describe(s, r, now)
+
+	ctx, held := r.Context(), m.heldRemembered(r)
+	if err := m.succeedRemembered(ctx, s, before, held, f); err != nil {
+		return failed("begin", err)
+	}
+	if err := m.give(w, r, &t, s, now); err != nil {
+		return &Error{Op: "begin", Reason: "cookies", Err: errors.Join(err, m.undo(ctx, s.ID), m.unremember(ctx, s.Family))}
+	}
+	switch {
+	case f != nil:
+		m.setCookie(w, m.rememberCookie, f.text(), m.cfg.Remember)
+	case len(held) > 0:
+		m.expireCookie(w, m.rememberCookie)
+	}
+	m.sweepNow(ctx, now)
+	return nil
+}
+
+// describe sets the times of a session that begins, and the browser's name and
+// address.
+func (m *Manager) describe(s *store.Session, r *http.Request, now time.Time) {
 	s.CreatedAt = wall(now)
 	s.SeenAt = s.CreatedAt
 	m.see(s, now)
 	s.UserAgent = clean(r.UserAgent(), maxUserAgent)
 	s.IP = clean(m.cfg.ClientIP(r), maxIP)
-
-	ctx := r.Context()
-	c, err := m.succession(ctx, s, before)
-	if err == nil {
-		err = m.succeed(ctx, c)
-	}
-	if err != nil {
-		return failed("begin", err)
-	}
-	if err := m.give(w, r, &t, s, now); err != nil {
-		return &Error{Op: "begin", Reason: "cookies", Err: errors.Join(err, m.undo(ctx, s.ID))}
-	}
-	m.sweepNow(ctx, now)
-	return nil
 }
 
 // succession finds out which sessions end when s begins in a browser that has
@@ -111,16 +128,21 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 		id := going[i].id()
 		list = slices.DeleteFunc(list, func(s store.Session) bool { return s.ID == id })
 	}
+	return m.crowded(list), nil
+}
+
+// crowded returns which of a user's sessions must end before one more begins.
+func (m *Manager) crowded(list []store.Session) []string {
 	n := min(len(list)+1-m.cfg.MaxPerUser, maxCrowd)
 	if n <= 0 {
-		return nil, nil
+		return nil
 	}
 	slices.SortFunc(list, func(a, b store.Session) int { return a.SeenAt.Compare(b.SeenAt) })
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = list[i].ID
 	}
-	return ids, nil
+	return ids
 }
 
 // give sends the browser its half of s.
@@ -135,7 +157,7 @@ func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *stor
 // remains is how long the browser should keep its half of s. The store decides
 // when the session is over.
 func (m *Manager) remains(s *store.Session, now time.Time) time.Duration {
-	return max(s.CreatedAt.Add(m.cfg.Lifetime).Sub(wall(now)), time.Second)
+	return max(m.last(s).Sub(wall(now)), time.Second)
 }
 
 // sweepNow removes what is over, at times, beside the request.
@@ -151,6 +173,9 @@ func (m *Manager) sweepNow(ctx context.Context, now time.Time) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepLimit)
 		defer cancel()
 		_ = m.cfg.Store.DeleteExpired(ctx)
+		if m.remembersElsewhere() {
+			_ = m.cfg.Remembers.DeleteExpired(ctx)
+		}
 	}()
 }
 

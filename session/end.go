@@ -10,7 +10,8 @@ import (
 	"github.com/gatepass/gatepass/store"
 )
 
-// End logs the browser out. It is no error if it was not logged in. A cookie
+// End logs the browser out, and no longer remembers it. It is no error if it was
+// not logged in. A cookie
 // that none of the secrets can read is left alone: it may be of another app on
 // the same host. If the store fails, the browser still is logged in.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
@@ -18,21 +19,27 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &Error{Op: "end", Reason: "cookies", Err: err}
 	}
+	held := m.heldRemembered(r)
+	if err := m.endFamilies(r.Context(), tokens, held); err != nil {
+		return failed("end", err)
+	}
 	for i := range tokens {
 		if err := m.endNamed(r.Context(), tokens[i].id(), &tokens[i]); err != nil {
 			return failed("end", err)
 		}
 	}
-	if len(tokens) == 0 {
-		return nil
-	}
-	if m.cfg.Cookies != nil {
+	switch {
+	case len(tokens) == 0:
+	case m.cfg.Cookies != nil:
 		if err := m.unplug(w, r); err != nil {
 			return &Error{Op: "end", Reason: "cookies", Err: err}
 		}
-		return nil
+	default:
+		m.expireCookie(w, m.cookie)
 	}
-	m.expireCookie(w, m.cookie)
+	if len(held) > 0 {
+		m.expireCookie(w, m.rememberCookie)
+	}
 	return nil
 }
 
@@ -83,9 +90,12 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*sto
 	return &Error{Op: "renew", Reason: reason, Err: errors.Join(err, undone)}
 }
 
-// Revoke ends the session with that ID, in whatever browser it is. It is no
-// error if there is none.
+// Revoke ends the session with that ID, in whatever browser it is, and no longer
+// remembers that browser. It is no error if there is none.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
+	if err := m.forgetBrowserOf(ctx, id); err != nil {
+		return failed("revoke", err)
+	}
 	if err := m.endNamed(ctx, id, nil); err != nil {
 		return failed("revoke", err)
 	}
@@ -93,8 +103,11 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 }
 
 // EndAll logs the user out everywhere, except in the session with the ID
-// except, if that is not empty.
+// except, if that is not empty. Only its browser is remembered from then on.
 func (m *Manager) EndAll(ctx context.Context, userID, except string) error {
+	if err := m.forgetBrowsers(ctx, userID, except); err != nil {
+		return failed("revoke", err)
+	}
 	err := m.cfg.Store.DeleteUserSessions(ctx, userID, except)
 	m.Forget(userID)
 	if err != nil {
@@ -106,6 +119,10 @@ func (m *Manager) EndAll(ctx context.Context, userID, except string) error {
 // EndProvider ends the user's sessions that began with that provider, except
 // the one with the ID except, if that is not empty.
 func (m *Manager) EndProvider(ctx context.Context, userID, providerID, except string) error {
+	ofProvider := func(f *store.Remembered) bool { return f.Provider == providerID }
+	if err := m.forgetBrowsersWhere(ctx, userID, except, ofProvider); err != nil {
+		return failed("revoke", err)
+	}
 	list, err := m.cfg.Store.UserSessions(ctx, userID)
 	if err != nil {
 		return failed("revoke", err)
@@ -122,14 +139,21 @@ func (m *Manager) EndProvider(ctx context.Context, userID, providerID, except st
 	return nil
 }
 
-// List returns the user's sessions, latest seen first.
+// List returns the user's sessions, latest seen first. A browser that is
+// remembered and has no session stands there as one, with the ID of what
+// remembers it as its ID and its Family, and without AuthTime; Revoke takes that
+// ID as well.
 func (m *Manager) List(ctx context.Context, userID string) ([]store.Session, error) {
 	list, err := m.cfg.Store.UserSessions(ctx, userID)
 	if err != nil {
 		return nil, failed("list", err)
 	}
 	now := m.cfg.Now()
-	return slices.DeleteFunc(list, func(s store.Session) bool { return !m.live(&s, now) }), nil
+	list = slices.DeleteFunc(list, func(s store.Session) bool { return !m.live(&s, now) })
+	if list, err = m.withRemembered(ctx, userID, list, now); err != nil {
+		return nil, failed("list", err)
+	}
+	return list, nil
 }
 
 // Forget makes this process ask the store again about the user's sessions, as

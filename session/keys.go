@@ -11,10 +11,13 @@ import (
 // keys are what is derived from one secret. Each is for one purpose and one
 // audience, so that what one was made for is worth nothing elsewhere.
 type keys struct {
-	sessionKid byte
-	flowKid    byte
-	mark       [22]byte
-	csrf       [32]byte
+	sessionKid  byte
+	flowKid     byte
+	rememberKid byte
+	mark        [22]byte
+	csrf        [32]byte
+
+	rememberMark, rememberNext, rememberSession [32]byte
 
 	prk      []byte
 	audience string
@@ -37,12 +40,17 @@ func newKeys(secret, audience string) (*keys, error) {
 		return nil, err
 	}
 	k := &keys{prk: prk, audience: audience, sealer: make(map[sealerID]cipher.AEAD)}
-	var kids [2]byte
+	var kids [3]byte
 	for label, dst := range map[string][]byte{
 		"session mark": k.mark[:],
 		"session kid":  kids[:1],
-		"flow kid":     kids[1:],
+		"flow kid":     kids[1:2],
 		"csrf":         k.csrf[:],
+
+		"remember kid":     kids[2:],
+		"remember mark":    k.rememberMark[:],
+		"remember next":    k.rememberNext[:],
+		"remember session": k.rememberSession[:],
 	} {
 		b, err := k.derive(label, len(dst))
 		if err != nil {
@@ -50,7 +58,7 @@ func newKeys(secret, audience string) (*keys, error) {
 		}
 		copy(dst, b)
 	}
-	k.sessionKid, k.flowKid = kids[0], kids[1]
+	k.sessionKid, k.flowKid, k.rememberKid = kids[0], kids[1], kids[2]
 	return k, nil
 }
 

@@ -30,6 +30,7 @@ type Manager struct {
 	keys []*keys // of Secret, then of OldSecrets
 
 	cookie, flowPrefix, postCookie string // names
+	rememberCookie                 string
 	attributes                     string // what every cookie of ours ends with
 
 	epoch   time.Time // elapsed times are counted from here, so that they are monotonic
@@ -57,6 +58,7 @@ func New(cfg Config) (*Manager, error) {
 	}
 	m.flowPrefix = m.cookie + "-flow-"
 	m.postCookie = m.cookie + "-post"
+	m.rememberCookie = m.cookie + "-remember"
 	for _, secret := range append([]string{cfg.Secret}, cfg.OldSecrets...) {
 		k, err := newKeys(secret, cfg.Audience)
 		if err != nil {
@@ -95,6 +97,7 @@ func (cfg *Config) setDefaults() {
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = connectionIP
 	}
+	cfg.setRemembers()
 }
 
 // check expects the defaults to be filled in.
@@ -112,8 +115,8 @@ func (cfg *Config) check() error {
 		wrong("Name: want at most %d letters, digits and hyphens, as in a cookie's name", maxName)
 	case strings.HasPrefix(strings.ToLower(cfg.Name), "__host-"), strings.HasPrefix(strings.ToLower(cfg.Name), "__secure-"):
 		wrong("Name: want it without the prefix, which is put before it unless Insecure is set")
-	case strings.Contains(cfg.Name, "-flow-"), strings.HasSuffix(cfg.Name, "-post"):
-		wrong(`Name: want it without "-flow-" and a final "-post", which are the names of other cookies`)
+	case strings.Contains(cfg.Name, "-flow-"), strings.HasSuffix(cfg.Name, "-post"), strings.HasSuffix(cfg.Name, "-remember"):
+		wrong(`Name: want it without "-flow-" and a final "-post" or "-remember", which are the names of other cookies`)
 	}
 	if cfg.Cache > maxCache {
 		wrong("Cache: want at most %v, because a session ended elsewhere lives on for so long; got %v", maxCache, cfg.Cache)
@@ -130,6 +133,7 @@ func (cfg *Config) check() error {
 	if cfg.MaxPerUser < 0 {
 		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
 	}
+	cfg.checkRemember(wrong)
 	return errors.Join(errs...)
 }
 

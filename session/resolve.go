@@ -193,7 +193,7 @@ var errNil = errors.New("the store returned neither a record nor an error")
 // end is when s is over if nothing more is heard of it.
 func (m *Manager) end(s *store.Session) time.Time {
 	end := s.ExpiresAt
-	for _, t := range [...]time.Time{s.CreatedAt.Add(m.cfg.Lifetime), s.SeenAt.Add(m.cfg.Idle)} {
+	for _, t := range [...]time.Time{m.last(s), s.SeenAt.Add(m.cfg.Idle)} {
 		if t.Before(end) {
 			end = t
 		}

@@ -134,7 +134,8 @@ type Config struct {
 
 	// Remember is how long a browser is remembered that [Manager.BeginRemembered]
 	// was called for: when its session is over, [Manager.Restore] begins another.
-	// Zero: no browser is.
+	// Zero: no browser is. It is at least Lifetime, since it ends sessions as well,
+	// and at most 400 days, for which browsers keep cookies.
 	Remember time.Duration
 
 	// Remembers keeps the browsers that are remembered. If nil, it is Store or
@@ -159,16 +160,19 @@ const (
 
 // An Error is a step that failed.
 type Error struct {
-	Op string // "begin", "find", "end", "renew", "revoke", "list", "flow", "callback" or "post"
+	Op string // "begin", "find", "restore", "end", "renew", "revoke", "list", "flow", "callback" or "post"
 
 	// Reason is one of a fixed list of words. Of a callback: "state_missing",
 	// "state_malformed", "tx_missing" (the browser sent no cookie of that login),
 	// "tx_duplicate", "tx_invalid", "tx_expired", "tx_used". Of a posted one also
 	// "post_missing", "post_duplicate", "post_invalid", "post_expired" and
 	// "duplicate_param". Of what a caller asked for: "no_user", "too_long",
-	// "purpose". "store" and "cookies" mean that Config.Store or Config.Cookies
-	// failed.
+	// "purpose". Of Restore: "stolen". "store" and "cookies" mean that Config.Store
+	// or Config.Cookies failed.
 	Reason string
+
+	// UserID is whose remember token was stolen, if Reason is "stolen".
+	UserID string
 
 	// Err wraps ErrNone or ErrFlow, or is what the store said.
 	Err error

@@ -49,9 +49,19 @@ func (m *Manager) see(s *store.Session, now time.Time) {
 		s.SeenAt = now
 	}
 	s.ExpiresAt = s.SeenAt.Add(m.cfg.Idle)
-	if last := s.CreatedAt.Add(m.cfg.Lifetime); last.Before(s.ExpiresAt) {
+	if last := m.last(s); last.Before(s.ExpiresAt) {
 		s.ExpiresAt = last
 	}
+}
+
+// last is when s is over however much it is used: with its family at the latest,
+// which must not live on in the last session that it began.
+func (m *Manager) last(s *store.Session) time.Time {
+	last := s.CreatedAt.Add(m.cfg.Lifetime)
+	if end, ok := m.familyEnd(s.Family); ok && end.Before(last) {
+		return end
+	}
+	return last
 }
 
 // wall is t as a store keeps it.
