@@ -153,17 +153,7 @@ func (b *backend) ReplaceSessions(ctx context.Context, s *store.Session, values 
 	if err := b.call("ReplaceSessions"); err != nil {
 		return err
 	}
-	err := b.Store.Transact(ctx, func(tx store.Store) error {
-		if err := tx.CreateSession(ctx, s); err != nil {
-			return err
-		}
-		for _, id := range over {
-			if err := tx.DeleteSession(ctx, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := b.Store.ReplaceSessions(ctx, s, values, over)
 	if err == nil {
 		err = b.lost("ReplaceSessions")
 	}
@@ -175,15 +165,7 @@ func (b *backend) RenewSession(ctx context.Context, id string, s *store.Session)
 	if err := b.call("RenewSession"); err != nil {
 		return err
 	}
-	err := b.Store.Transact(ctx, func(tx store.Store) error {
-		if _, err := tx.Session(ctx, id); err != nil {
-			return err
-		}
-		if err := tx.CreateSession(ctx, s); err != nil {
-			return err
-		}
-		return tx.DeleteSession(ctx, id)
-	})
+	err := b.Store.RenewSession(ctx, id, s)
 	if err == nil {
 		err = b.lost("RenewSession")
 	}

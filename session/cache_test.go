@@ -65,7 +65,7 @@ func TestCacheOff(t *testing.T) {
 
 // A write that learns of a revocation elsewhere tells the reads that follow.
 func TestWriteCorrectsTheCache(t *testing.T) {
-	w, b := newWorld(t), newBrowser(t)
+	w, b := newWorld(t, elsewhere), newBrowser(t)
 	s := w.login(b)
 	w.wantUser(b, w.m)
 	if err := w.store.Store.DeleteSession(t.Context(), s.ID); err != nil {

@@ -157,7 +157,8 @@ func (m *Manager) List(ctx context.Context, userID string) ([]store.Session, err
 }
 
 // Forget makes this process ask the store again about the user's sessions, as
-// it should when a user was disabled or deleted.
+// it should when a user was disabled or deleted. That is needed only if it was not
+// done through Store or Users, or if that is no [store.Watcher].
 func (m *Manager) Forget(userID string) {
 	if elapsed := m.elapsed(m.cfg.Now()); m.cache != nil {
 		m.cache.ended.add(ending{user: userID}, elapsed)

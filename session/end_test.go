@@ -169,7 +169,7 @@ func TestRevocation(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			elsewhere := w.manager() // another process
+			elsewhere := w.manager(elsewhere)
 			victim, kept, stranger := newBrowser(t), newBrowser(t), newBrowser(t)
 			vs, ks := w.login(victim), w.login(kept)
 			w.loginAs(stranger, w.m, w.newUser("grace"))
@@ -197,7 +197,7 @@ func TestRevocation(t *testing.T) {
 
 func TestRevocationIsSeenElsewhereWithinTheCachesSecond(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
-	elsewhere := w.manager()
+	elsewhere := w.manager(elsewhere)
 	s := w.login(b)
 	w.wantUser(b, elsewhere)
 	if err := w.m.Revoke(t.Context(), s.ID); err != nil {
@@ -252,7 +252,7 @@ func TestRevocationFailures(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
-	w, b := newWorld(t), newBrowser(t)
+	w, b := newWorld(t, elsewhere), newBrowser(t)
 	w.login(b)
 	w.wantUser(b, w.m)
 	u := *w.user
@@ -300,7 +300,7 @@ func TestTouchDoesNotBringBack(t *testing.T) {
 
 // A session that ended elsewhere is found out when it is touched.
 func TestTouchCorrectsTheCache(t *testing.T) {
-	w, b := newWorld(t), newBrowser(t)
+	w, b := newWorld(t, elsewhere), newBrowser(t)
 	s := w.login(b)
 	w.clock.add(2 * time.Minute)
 	f := w.wantUser(b, w.m)

@@ -72,6 +72,7 @@ func New(cfg Config) (*Manager, error) {
 	}
 	m.sweep.Store(int64(firstSweep))
 	m.cfg = cfg
+	m.watchStores()
 	return m, nil
 }
 

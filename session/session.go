@@ -72,7 +72,8 @@ type Config struct {
 	// Cache is how long a process may go on without asking the store about a
 	// session that it has just seen. The default is one second, so that a page
 	// and its twenty requests cost one query; what this process ends itself ends
-	// at once. Ten seconds at most. Negative: ask every time.
+	// at once, and so does what it changes through Store or Users, if that is a
+	// [store.Watcher]. Ten seconds at most. Negative: ask every time.
 	Cache time.Duration
 
 	// Insecure sends the cookie over plain http, for http://localhost.
