@@ -114,7 +114,9 @@ func (db database) tables(tb testing.TB, app *gorm.DB) string {
 }
 
 // Somebody has run the printed SQL, and perhaps stopped in the middle, as
-// MySQL and MariaDB do with a migration that fails.
+// MySQL and MariaDB do with a migration that fails. On the others that is a half
+// of a later migration which Migrate does not leave, and it says so; whoever began
+// it has the rest.
 func TestMigrateAfterAHalf(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
 		whole := db.open(t, db.fresh(t))
@@ -124,7 +126,8 @@ func TestMigrateAfterAHalf(t *testing.T) {
 			t.Fatal(err)
 		}
 		statements := strings.SplitAfter(strings.TrimSpace(text), ";\n")
-		if len(statements) < 11 {
+		later := slices.Index(statements, "\nINSERT INTO gatepass_migrations (id) VALUES ('0001_tables');\n") + 1
+		if later < 11 || len(statements) < later+5 {
 			t.Fatalf("got %d statements: %s", len(statements), text)
 		}
 		for n := 1; n <= len(statements); n++ {
@@ -134,7 +137,17 @@ func TestMigrateAfterAHalf(t *testing.T) {
 			}
 			app := db.app(t, dsn)
 			s := gormstore.New(app)
-			if err := s.Migrate(t.Context()); err != nil {
+			err := s.Migrate(t.Context())
+			if db.kind != "mysql" && later < n && n < len(statements) {
+				if err == nil || !strings.Contains(err.Error(), "0002_sessions, statement 1 of") {
+					t.Errorf("after %d statements: got error %v, want one that names the statement", n, err)
+				}
+				if err := db.script(t, dsn, strings.Join(statements[n:], "")); err != nil {
+					t.Fatal(err)
+				}
+				err = s.Migrate(t.Context())
+			}
+			if err != nil {
 				t.Fatalf("after %d statements: %v", n, err)
 			}
 			if got := db.tables(t, app); got != want {
@@ -149,7 +162,7 @@ func TestMigrateAfterAHalf(t *testing.T) {
 
 func TestMigrateRefusesWhatIsNotOurs(t *testing.T) {
 	each(t, func(t *testing.T, db database) {
-		for _, table := range []string{"gatepass_users", "gatepass_accounts", "gatepass_sessions", "gatepass_marks", "gatepass_migrations"} {
+		for _, table := range []string{"gatepass_users", "gatepass_accounts", "gatepass_sessions", "gatepass_marks", "gatepass_migrations", "gatepass_remembered"} {
 			app := db.app(t, db.fresh(t))
 			if err := app.Exec("CREATE TABLE " + table + " (number integer PRIMARY KEY)").Error; err != nil {
 				t.Fatal(err)

@@ -24,7 +24,7 @@ func TestStore(t *testing.T) {
 // empty makes a store as good as new, much sooner than new tables would be.
 func empty(tb testing.TB, s *gormstore.Store) {
 	tb.Helper()
-	for _, table := range []string{"gatepass_sessions", "gatepass_marks", "gatepass_accounts", "gatepass_users"} {
+	for _, table := range []string{"gatepass_remembered", "gatepass_sessions", "gatepass_marks", "gatepass_accounts", "gatepass_users"} {
 		if err := s.DB().Exec("DELETE FROM " + table).Error; err != nil {
 			tb.Fatal(err)
 		}

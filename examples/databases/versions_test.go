@@ -138,7 +138,7 @@ func TestMigrateAtOnce(t *testing.T) {
 		dsn := db.fresh(t)
 		instances(t, db, dsn, os.Args[0], os.Args[0], os.Args[0])
 		s := db.open(t, dsn)
-		if got := migrations(t, s.DB()); !slices.Equal(got, []string{"0001_tables"}) {
+		if got := migrations(t, s.DB()); !slices.Equal(got, []string{"0001_tables", "0002_sessions"}) {
 			t.Errorf("got %q", got)
 		}
 		if n := count(t, s, "gatepass_users"); n != 12 {
@@ -173,7 +173,7 @@ func next(t *testing.T, second string) (program string) {
 		if err := os.WriteFile(file, []byte(second), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		overlay.Replace[filepath.Join(library, "migrations", kind, "0002_next.sql")] = file
+		overlay.Replace[filepath.Join(library, "migrations", kind, "0003_next.sql")] = file
 	}
 	data, err := json.Marshal(overlay)
 	if err != nil {
@@ -208,13 +208,13 @@ func TestMigrateToTheNextVersion(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), broken, "-test.run=^TestOtherInstance$")
 		cmd.Env = append(os.Environ(), "GATEPASS_TEST_DSN="+dsn, "GATEPASS_TEST_DATABASE="+db.name)
 		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "0002_next, statement 4 of 4") {
+		if err == nil || !strings.Contains(string(out), "0003_next, statement 4 of 4") {
 			t.Fatalf("got %v\n%s", err, out)
 		}
 		if stays := app.Migrator().HasTable("gatepass_devices"); stays != (db.kind == "mysql") {
 			t.Errorf("the table that was made before the failure is there: %v", stays)
 		}
-		if got := migrations(t, app); !slices.Equal(got, []string{"0001_tables"}) {
+		if got := migrations(t, app); !slices.Equal(got, []string{"0001_tables", "0002_sessions"}) {
 			t.Errorf("after the failure: got %q", got)
 		}
 		if after := contents(t, app); after != before {
@@ -222,7 +222,7 @@ func TestMigrateToTheNextVersion(t *testing.T) {
 		}
 
 		instances(t, db, dsn, program, os.Args[0], program)
-		if got := migrations(t, app); !slices.Equal(got, []string{"0001_tables", "0002_next"}) {
+		if got := migrations(t, app); !slices.Equal(got, []string{"0001_tables", "0002_sessions", "0003_next"}) {
 			t.Errorf("got %q", got)
 		}
 		for line := range strings.SplitSeq(strings.TrimSpace(before), "\n") {

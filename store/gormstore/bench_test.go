@@ -73,6 +73,12 @@ func newSession(userID string) *store.Session {
 		UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Chrome/156", IP: "192.0.2.1"}
 }
 
+func newRemembered(userID string) *store.Remembered {
+	now := time.Now()
+	return &store.Remembered{ID: rand.Text(), UserID: userID, Key: store.Key{Provider: "github", Subject: "583231"}, Issuer: "https://github.com",
+		Validator: []byte(rand.Text()), CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(time.Hour), UserAgent: "Mozilla/5.0", IP: "192.0.2.1"}
+}
+
 // signUp is what the database has to do with the first login of a person.
 func signUp(tb testing.TB, s store.Store) (session string) {
 	tb.Helper()

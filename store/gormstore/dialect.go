@@ -18,6 +18,8 @@ type dialect struct {
 
 	insert    string // begins an insertion that leaves an existing row alone
 	ignore    string // ends it
+	update    string // begins a change of a session's ID that leaves it alone if another has that, or fails
+	free      string // ends its condition; $1 is the new ID
 	forUpdate string // locks the rows that a query finds
 	text      string // a parameter that is a text, in a join
 	now       string // microseconds since 1970 by the database's clock; "" if it has none
@@ -25,6 +27,10 @@ type dialect struct {
 	// What an address is found by, and how the one looked for is brought into
 	// that form. It may find too many; the caller compares.
 	emailKey, emailFold string
+
+	// What a SID that is not empty is found by, as the first parameter. It may find
+	// some that differ by spaces at the end; the caller compares.
+	sid string
 }
 
 func dialectOf(name string) (dialect, error) {
@@ -32,10 +38,13 @@ func dialectOf(name string) (dialect, error) {
 		prefix:    prefix,
 		insert:    "INSERT INTO",
 		ignore:    " ON CONFLICT DO NOTHING",
+		update:    "UPDATE",
 		forUpdate: " FOR UPDATE",
 		text:      "?",
 		emailKey:  "lower(email)",
 		emailFold: "lower(?)",
+		// The second condition is that of the index.
+		sid: "sid = ? AND sid <> ''",
 	}
 	switch name {
 	case "sqlite":
@@ -44,11 +53,15 @@ func dialectOf(name string) (dialect, error) {
 		// compares with a column, which costs as much as to run it. It does not
 		// look into an expression.
 		d.text = "CAST(? AS text)"
+		d.update = "UPDATE OR IGNORE"
 	case "postgres":
 		d.numbered = true
 		d.now = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 		// Lower-case ASCII letters alone, whatever the database's language.
 		d.emailKey, d.emailFold = `lower(email COLLATE "C")`, `lower(? COLLATE "C")`
+		// Here a statement that fails ends the transaction in which it is.
+		d.free = " AND NOT EXISTS (SELECT 1 FROM gatepass_sessions taken WHERE taken.id = $1)"
+		d.sid = "left(sid, 128) = left(?, 128) AND sid = $1 AND sid <> ''"
 	case "mysql":
 		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
 		// that the latter reports depends on a setting of the connection.
@@ -64,11 +77,11 @@ func dialectOf(name string) (dialect, error) {
 
 // render fills in what differs.
 func (d dialect) render(query string) string {
-	query = strings.ReplaceAll(query, prefix, d.prefix)
 	query = strings.NewReplacer(
 		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text,
-		"{email}", d.emailKey, "{fold}", d.emailFold,
+		"{email}", d.emailKey, "{fold}", d.emailFold, "{update}", d.update, "{free}", d.free, "{sid}", d.sid,
 	).Replace(query)
+	query = strings.ReplaceAll(query, prefix, d.prefix)
 	if !d.numbered {
 		return query
 	}
@@ -83,6 +96,18 @@ func (d dialect) render(query string) string {
 		}
 	}
 	return b.String()
+}
+
+// taken reports whether err says that another row has that key.
+func taken(err error) bool {
+	if err == nil {
+		return false
+	}
+	var pg interface{ SQLState() string }
+	if errors.As(err, &pg) {
+		return pg.SQLState() == "23505"
+	}
+	return strings.Contains(err.Error(), "Error 1062") // MySQL and MariaDB
 }
 
 // transient reports whether the database asks to try again: a deadlock, a

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 )
 
-// There is one version of the tables so far. These let tests have another, as a
-// later version of the library will.
+// These let tests have other versions of the tables, as an earlier or a later
+// version of the library has.
 
 func Files() embed.FS { return files }
 

@@ -110,11 +110,14 @@ func openFaulty(t *testing.T) (*gormstore.Store, *faultyDB) {
 	return s, f
 }
 
+// tables are in an order in which they can be emptied.
+var tables = []string{"gatepass_remembered", "gatepass_sessions", "gatepass_marks", "gatepass_accounts", "gatepass_users"}
+
 // dump returns all rows there are.
 func dump(t *testing.T, s *gormstore.Store) string {
 	t.Helper()
 	var b strings.Builder
-	for _, table := range []string{"gatepass_users", "gatepass_accounts", "gatepass_sessions", "gatepass_marks"} {
+	for _, table := range tables {
 		var rows []map[string]any
 		if err := s.DB().Table(table).Order("1, 2").Find(&rows).Error; err != nil {
 			t.Fatal(err)
@@ -142,7 +145,14 @@ func writes(ctx context.Context, s *gormstore.Store, u *store.User, a *store.Acc
 			_, err := s.LeaseToken(ctx, a.Key, time.Minute)
 			return err
 		},
-		"Mark": func() error { return s.Mark(ctx, "new", time.Now().Add(time.Hour)) },
+		"ReplaceSessions": func() error {
+			return s.ReplaceSessions(ctx, newSession(u.ID), []byte("cart"), []string{"s1", "s2"})
+		},
+		"ReplaceSessions, many": func() error {
+			return s.ReplaceSessions(ctx, newSession(u.ID), nil, crowd(0, 300))
+		},
+		"RenewSession": func() error { return s.RenewSession(ctx, "s1", newSession(u.ID)) },
+		"Mark":         func() error { return s.Mark(ctx, "new", time.Now().Add(time.Hour)) },
 		"Transact": func() error {
 			return s.Transact(ctx, func(tx store.Store) error {
 				u, a := newPerson()
@@ -163,6 +173,14 @@ func writes(ctx context.Context, s *gormstore.Store, u *store.User, a *store.Acc
 	}
 }
 
+// crowd are the IDs of many sessions.
+func crowd(from, to int) (ids []string) {
+	for i := from; i < to; i++ {
+		ids = append(ids, fmt.Sprint("c", i))
+	}
+	return ids
+}
+
 // Whichever statement fails, everything is as it was.
 func TestEachStatementFails(t *testing.T) {
 	failed := errors.New("disk I/O error")
@@ -179,6 +197,10 @@ func TestEachStatementFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := s.AddAccount(ctx, &store.Account{Key: store.Key{Provider: "github", Subject: "second"}, UserID: u.ID}); err != nil {
+				t.Fatal(err)
+			}
+			begun(t, s, u.ID, append(crowd(0, 300), "s1", "s2")...)
+			if err := s.CreateRemembered(ctx, newRemembered(u.ID)); err != nil {
 				t.Fatal(err)
 			}
 			before := dump(t, s)
@@ -207,69 +229,6 @@ func TestEachStatementFails(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-type sqlState string
-
-func (s sqlState) Error() string    { return "ERROR: SQLSTATE " + string(s) }
-func (s sqlState) SQLState() string { return string(s) }
-
-// What a database wants tried again is tried again, whichever statement it was.
-func TestTransientErrors(t *testing.T) {
-	for _, again := range []error{
-		sqlState("40001"), sqlState("40P01"),
-		errors.New("Error 1213 (40001): Deadlock found when trying to get lock; try restarting transaction"),
-		errors.New("Error 1205 (HY000): Lock wait timeout exceeded; try restarting transaction"),
-		errors.New("database is locked"),
-		errors.New("database is locked (5) (SQLITE_BUSY)"),
-		errors.New("database table is locked"),
-	} {
-		s, f := openFaulty(t)
-		for n := 1; n <= 4; n++ {
-			f.set(n, again)
-			u, a := newPerson()
-			u.EmailVerified = true
-			u.Email = fmt.Sprint("user", n, "@example.com")
-			if err := s.CreateUser(t.Context(), u, a); err != nil {
-				t.Errorf("%v in statement %d: CreateUser: %v", again, n, err)
-			}
-			if _, err := s.UserByEmail(t.Context(), u.Email); err != nil {
-				t.Errorf("%v in statement %d: UserByEmail: %v", again, n, err)
-			}
-		}
-		f.set(1, again)
-		if err := s.Mark(t.Context(), "m", time.Now().Add(time.Hour)); err != nil {
-			t.Errorf("%v: Mark: %v", again, err)
-		}
-	}
-}
-
-func TestTransientErrorsEnd(t *testing.T) {
-	s, _ := openFaulty(t)
-	runs := 0
-	err := s.Transact(t.Context(), func(store.Store) error {
-		runs++
-		return fmt.Errorf("wrapped: %w", sqlState("40001"))
-	})
-	if runs != 4 || err == nil {
-		t.Errorf("got %d runs and error %v, want 4 and an error", runs, err)
-	}
-	runs = 0
-	ctx, cancel := context.WithCancel(t.Context())
-	err = s.Transact(ctx, func(store.Store) error {
-		runs++
-		cancel()
-		return sqlState("40001")
-	})
-	if runs != 1 || !errors.Is(err, context.Canceled) {
-		t.Errorf("with a context that is done: got %d runs and error %v, want 1 and %v", runs, err, context.Canceled)
-	}
-	runs = 0
-	other := sqlState("23505")
-	err = s.Transact(t.Context(), func(store.Store) error { runs++; return other })
-	if runs != 1 || !errors.Is(err, other) {
-		t.Errorf("with another error: got %d runs and error %v, want 1 and %v", runs, err, other)
 	}
 }
 

@@ -16,10 +16,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// A Store keeps users, accounts, tokens and sessions in four tables of a
-// database: gatepass_users, gatepass_accounts with the tokens,
-// gatepass_sessions and gatepass_marks. A fifth, gatepass_migrations, says which
-// version they have. See [WithPrefix] for other names.
+// A Store keeps users, accounts, tokens, sessions and browsers that are
+// remembered in five tables of a database: gatepass_users, gatepass_accounts with
+// the tokens, gatepass_sessions, gatepass_marks and gatepass_remembered. A sixth,
+// gatepass_migrations, says which version they have. See [WithPrefix] for other
+// names.
 //
 // It asks the database itself, past GORM's callbacks and its logger, so that no
 // key or token is logged and no read goes to a replica that lags behind.
@@ -40,6 +41,12 @@ var (
 	_ store.Store             = (*Store)(nil)
 	_ store.SessionUserFinder = (*Store)(nil)
 	_ store.Transactor        = (*Store)(nil)
+	_ store.SessionReplacer   = (*Store)(nil)
+	_ store.SessionValuer     = (*Store)(nil)
+	_ store.SIDFinder         = (*Store)(nil)
+	_ store.MarkFinder        = (*Store)(nil)
+	_ store.Rememberer        = (*Store)(nil)
+	_ store.Watcher           = (*Store)(nil)
 )
 
 // shared is what a Store and those of its transactions have in common.
@@ -50,6 +57,7 @@ type shared struct {
 	patience  time.Duration // how long to wait for another process that writes SQLite's file; 0 if that is the driver's business
 	memory    bool          // the database is in memory, and has one connection
 	prepared  *prepared     // nil if the driver keeps statements prepared
+	watchers  *watchers
 	writer    chan struct{} // holds a value while someone writes; nil if the database copes
 }
 
@@ -75,9 +83,9 @@ func newStore(db *gorm.DB, immediate bool, opts []Option) *Store {
 		s.fail = err
 		return s
 	}
-	s.sh = &shared{dialect: d, texts: d.statements(), immediate: immediate}
+	s.sh = &shared{dialect: d, texts: d.statements(), immediate: immediate, watchers: new(watchers)}
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
-		s.tx = new(transaction)
+		s.tx = &transaction{foreign: true}
 	} else if d.sqlite {
 		s.sh.writer = make(chan struct{}, 1)
 	}

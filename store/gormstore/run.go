@@ -15,8 +15,10 @@ import (
 // then is half of something, so that it must not be committed even if whoever
 // ran it does not care.
 type transaction struct {
-	mu  sync.Mutex
-	err error
+	mu      sync.Mutex
+	err     error
+	changes []store.Change // to be told once they can be seen
+	foreign bool           // the app's own: when it ends is not known here
 }
 
 func (tx *transaction) note(err error) error {
@@ -34,6 +36,13 @@ func (tx *transaction) failed() error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	return tx.err
+}
+
+// told returns what is to be told.
+func (tx *transaction) told() []store.Change {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.changes
 }
 
 // Transact runs f with a Store whose writes all happen when f returns nil, and
@@ -75,6 +84,7 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		opts = append(opts, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	}
 	began := false
+	var done *transaction // as far as its commit
 	run := func(db *gorm.DB) error {
 		return db.Transaction(func(db *gorm.DB) error {
 			began = true
@@ -92,7 +102,11 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return tx.tx.failed()
+			if err := tx.tx.failed(); err != nil {
+				return err
+			}
+			done = tx.tx
+			return nil
 		}, opts...)
 	}
 	var err error
@@ -106,6 +120,11 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		err = s.beginPatiently(ctx, &began, run)
 	} else {
 		err = run(s.db.WithContext(ctx))
+	}
+	if done != nil {
+		// Even if the commit has failed: it may have come about, and the answer was
+		// lost.
+		s.tell(done.told()...)
 	}
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err()
@@ -143,7 +162,13 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 }
 
 // exec runs a statement that writes, and returns how many rows it changed.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	n, err := s.try(ctx, query, args...)
+	return n, s.tx.note(err)
+}
+
+// try is exec for a statement that may fail without an end of its transaction.
+func (s *Store) try(ctx context.Context, query string, args ...any) (n int64, err error) {
 	if s.fail != nil {
 		return 0, s.fail
 	}
@@ -159,9 +184,10 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (n int64, e
 		return err
 	}
 	if s.tx != nil {
-		return n, s.tx.note(run())
+		err = run()
+	} else {
+		err = s.again(ctx, run)
 	}
-	err = s.again(ctx, run)
 	return n, err
 }
 

@@ -12,28 +12,45 @@ import (
 // appendSession appends where the columns of sessionColumns go.
 func appendSession(dest []any, s *store.Session) []any {
 	return append(dest, (*text)(&s.UserID), (*text)(&s.Provider), (*text)(&s.Subject), (*text)(&s.SID), (*micro)(&s.AuthTime),
-		(*flag)(&s.Reauthed), (*micro)(&s.CreatedAt), (*micro)(&s.SeenAt), (*micro)(&s.ExpiresAt), (*text)(&s.UserAgent), (*text)(&s.IP))
+		(*flag)(&s.Reauthed), (*micro)(&s.CreatedAt), (*micro)(&s.SeenAt), (*micro)(&s.ExpiresAt), (*text)(&s.UserAgent), (*text)(&s.IP),
+		(*text)(&s.Issuer), (*text)(&s.Family))
+}
+
+// sessionArgs checks a session, and returns what its columns get, from the ID
+// to the family. The user may be one of another store, or nobody.
+func (s *Store) sessionArgs(session *store.Session) ([]any, error) {
+	if err := checkKey(session.Key); err != nil {
+		return nil, err
+	}
+	var c checker
+	c.key("session ID", session.ID)
+	c.text("user ID", session.UserID, 191)
+	c.key("family", session.Family)
+	c.texts("SID", session.SID, "issuer", session.Issuer, "user agent", session.UserAgent, "IP", session.IP)
+	if c.err != nil {
+		return nil, c.err
+	}
+	if s.padded(session.UserID) {
+		return nil, fmt.Errorf("gormstore: user ID ends with a space: %w", store.ErrBadText)
+	}
+	// With room for what an insertion or a change has in addition.
+	return append(make([]any, 0, 16), session.ID, session.UserID, session.Provider, session.Subject, session.SID,
+		micros(session.AuthTime), session.Reauthed, micros(session.CreatedAt), micros(session.SeenAt), micros(session.ExpiresAt),
+		session.UserAgent, session.IP, session.Issuer, session.Family), nil
 }
 
 // CreateSession implements [store.Sessions]. The user may be one of another
 // store.
 func (s *Store) CreateSession(ctx context.Context, session *store.Session) error {
-	if err := checkKey(session.Key); err != nil {
+	args, err := s.sessionArgs(session)
+	if err != nil {
 		return err
 	}
-	var c checker
-	c.key("session ID", session.ID)
-	c.text("user ID", session.UserID, 191)
-	c.texts("SID", session.SID, "user agent", session.UserAgent, "IP", session.IP)
-	if c.err != nil {
-		return c.err
-	}
-	if s.badUser(session.UserID) {
-		return fmt.Errorf("gormstore: user ID ends with a space: %w", store.ErrBadText)
-	}
-	n, err := s.exec(ctx, s.sql().insertSession, session.ID, session.UserID, session.Provider, session.Subject, session.SID,
-		micros(session.AuthTime), session.Reauthed, micros(session.CreatedAt), micros(session.SeenAt), micros(session.ExpiresAt),
-		session.UserAgent, session.IP)
+	return s.insertSession(ctx, append(args, nil))
+}
+
+func (s *Store) insertSession(ctx context.Context, args []any) error {
+	n, err := s.exec(ctx, s.sql().insertSession, args...)
 	if err == nil && n == 0 {
 		return store.ErrExists
 	}
@@ -63,10 +80,13 @@ func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *st
 		store.Session
 		store.User
 	}{Session: store.Session{ID: id}}
-	dest := appendUser(appendSession(make([]any, 0, 21), &v.Session), &v.User)
-	dest = append(dest[:11], dest[12:]...) // the user's ID is the session's UserID
+	dest := appendUser(appendSession(make([]any, 0, 23), &v.Session), &v.User)
+	dest = append(dest[:13], dest[14:]...) // the user's ID is the session's UserID
 	if err := s.one(ctx, s.sql().sessionUser, []any{id, micros(s.now())}, dest...); err != nil {
 		return nil, nil, err
+	}
+	if v.UserID == "" {
+		return nil, nil, store.ErrNotFound // a visitor's, whatever is in the table of users
 	}
 	v.User.ID = v.UserID
 	return &v.Session, &v.User, nil
@@ -77,15 +97,19 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 	if s.badUser(userID) {
 		return nil, ctx.Err()
 	}
+	return s.listSessions(ctx, s.sql().userSessions, userID, micros(s.now()))
+}
+
+func (s *Store) listSessions(ctx context.Context, query string, args ...any) ([]store.Session, error) {
 	var found []store.Session
-	err := s.query(ctx, s.sql().userSessions, func(rows *sql.Rows) error {
+	err := s.query(ctx, query, func(rows *sql.Rows) error {
 		var session store.Session
 		if err := rows.Scan(append(appendSession(nil, &session), (*text)(&session.ID))...); err != nil {
 			return err
 		}
 		found = append(found, session)
 		return nil
-	}, userID, micros(s.now()))
+	}, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +136,7 @@ func (s *Store) DeleteSession(ctx context.Context, id string) error {
 		return ctx.Err()
 	}
 	_, err := s.exec(ctx, s.sql().deleteSession, id)
+	s.tell(store.Change{SessionID: id})
 	return err
 }
 
@@ -126,6 +151,7 @@ func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) e
 	} else {
 		_, err = s.exec(ctx, s.sql().deleteOthers, userID, except)
 	}
+	s.tell(store.Change{UserID: userID})
 	return err
 }
 
@@ -151,7 +177,7 @@ func (s *Store) Mark(ctx context.Context, id string, until time.Time) error {
 // DeleteExpired implements [store.Sessions].
 func (s *Store) DeleteExpired(ctx context.Context) error {
 	now := micros(s.now())
-	for _, query := range []string{s.sql().expiredSessions, s.sql().expiredMarks} {
+	for _, query := range []string{s.sql().expiredSessions, s.sql().expiredMarks, s.sql().expiredRemembered} {
 		for {
 			n, err := s.exec(ctx, query, now)
 			if err != nil {

@@ -12,14 +12,25 @@ type statements struct {
 	lockAccounts, deleteAccount, deleteAccounts                                  string
 	token, putToken, swapToken, leaseByUs, leaseByDatabase, dropToken            string
 	session, sessionUser, userSessions, insertSession, touchSession              string
-	deleteSession, deleteSessions, deleteOthers, insertMark, renewMark           string
-	expiredSessions, expiredMarks                                                string
+	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
+	sidSessions, renewSession, sessionValues, firstValues, swapValues            string
+	mark, insertMark, renewMark                                                  string
+	remembered, userRemembered, sidRemembered, insertRemembered, swapRemembered  string
+	deleteRemembered, deleteAllRemembered, deleteOtherRemembered                 string
+	expiredSessions, expiredMarks, expiredRemembered                             string
 }
 
+// How many sessions end in one statement, so that there are few different ones.
 const (
-	userColumns    = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
-	accountColumns = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
-	sessionColumns = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip"
+	few  = 8
+	many = 256
+)
+
+const (
+	userColumns       = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
+	accountColumns    = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
+	sessionColumns    = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip, s.issuer, s.family"
+	rememberedColumns = "user_id, provider, subject, issuer, sid, validator, former, created_at, used_at, expires_at, user_agent, ip"
 )
 
 func (d dialect) statements() statements {
@@ -65,18 +76,44 @@ func (d dialect) statements() statements {
 			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = {text} AND s.expires_at > ?"),
 		userSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE s.user_id = ? AND s.expires_at > ?" +
 			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
-		insertSession: d.render("{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		sidSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE {sid} AND provider = ? AND expires_at > ?" +
+			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
+		insertSession: d.render("{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip," +
+			" issuer, family, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		renewSession: d.render("{update} gatepass_sessions SET id = ?, user_id = ?, provider = ?, subject = ?, sid = ?, auth_time = ?, reauthed = ?," +
+			" created_at = ?, seen_at = ?, expires_at = ?, user_agent = ?, ip = ?, issuer = ?, family = ? WHERE id = ? AND expires_at > ?{free}"),
 		touchSession: d.render("UPDATE gatepass_sessions SET seen_at = ?, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END" +
 			" WHERE id = ? AND expires_at > ? AND seen_at <= ?"),
 		deleteSession:  d.render("DELETE FROM gatepass_sessions WHERE id = ?"),
 		deleteSessions: d.render("DELETE FROM gatepass_sessions WHERE user_id = ?"),
 		deleteOthers:   d.render("DELETE FROM gatepass_sessions WHERE user_id = ? AND id <> ?"),
-		insertMark:     d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
-		renewMark:      d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
+		deleteFew:      d.render("DELETE FROM gatepass_sessions WHERE id IN (?" + strings.Repeat(", ?", few-1) + ")"),
+		deleteMany:     d.render("DELETE FROM gatepass_sessions WHERE id IN (?" + strings.Repeat(", ?", many-1) + ")"),
 
-		expiredSessions: d.sweep(d.prefix+"sessions", "expires_at"),
-		expiredMarks:    d.sweep(d.prefix+"marks", "ends_at"),
+		sessionValues: d.render("SELECT " + sessionColumns + ", s.vals FROM gatepass_sessions s WHERE s.id = ? AND s.expires_at > ?"),
+		firstValues:   d.render("UPDATE gatepass_sessions SET vals = ? WHERE id = ? AND expires_at > ? AND vals IS NULL"),
+		swapValues:    d.render("UPDATE gatepass_sessions SET vals = ? WHERE id = ? AND expires_at > ? AND vals = ?"),
+
+		mark:       d.render("SELECT 1 FROM gatepass_marks WHERE id = ? AND ends_at > ?"),
+		insertMark: d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
+		renewMark:  d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
+
+		remembered: d.render("SELECT " + rememberedColumns + " FROM gatepass_remembered WHERE id = ? AND expires_at > ?"),
+		userRemembered: d.render("SELECT " + rememberedColumns + ", id FROM gatepass_remembered WHERE user_id = ? AND expires_at > ?" +
+			" ORDER BY used_at DESC, created_at DESC, id"),
+		sidRemembered: d.render("SELECT " + rememberedColumns + ", id FROM gatepass_remembered WHERE {sid} AND provider = ? AND expires_at > ?" +
+			" ORDER BY used_at DESC, created_at DESC, id"),
+		insertRemembered: d.render("{insert} gatepass_remembered (id, " + rememberedColumns + ")" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		swapRemembered: d.render("UPDATE gatepass_remembered SET provider = ?, subject = ?, issuer = ?, sid = ?, validator = ?, former = ?," +
+			" used_at = ?, expires_at = ?, user_agent = ?, ip = ? WHERE id = ? AND validator = ? AND expires_at > ?"),
+		deleteRemembered:      d.render("DELETE FROM gatepass_remembered WHERE id = ?"),
+		deleteAllRemembered:   d.render("DELETE FROM gatepass_remembered WHERE user_id = ?"),
+		deleteOtherRemembered: d.render("DELETE FROM gatepass_remembered WHERE user_id = ? AND id <> ?"),
+
+		expiredSessions:   d.sweep(d.prefix+"sessions", "expires_at"),
+		expiredMarks:      d.sweep(d.prefix+"marks", "ends_at"),
+		expiredRemembered: d.sweep(d.prefix+"remembered", "expires_at"),
 	}
 }
 

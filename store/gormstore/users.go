@@ -43,10 +43,14 @@ func bad(id string) bool {
 	return c.err != nil
 }
 
-// badUser is bad for a user's ID. Where spaces at its end make no difference, it
-// has none: it would be the ID of someone else.
-func (s *Store) badUser(id string) bool {
-	return bad(id) || s.sh != nil && s.sh.padded && strings.HasSuffix(id, " ")
+// badUser is bad for a user's ID. None is empty: the sessions of visitors have
+// that.
+func (s *Store) badUser(id string) bool { return id == "" || bad(id) || s.padded(id) }
+
+// padded reports whether id ends with spaces where those make no difference. It
+// would be the ID of someone else.
+func (s *Store) padded(id string) bool {
+	return s.sh != nil && s.sh.dialect.padded && strings.HasSuffix(id, " ")
 }
 
 // User implements [store.Users].
@@ -75,6 +79,7 @@ func (s *Store) UpdateUser(ctx context.Context, u *store.User) error {
 	}
 	n, err := s.exec(ctx, s.sql().updateUser, u.Username, u.Name, u.Email, u.EmailVerified, u.AvatarURL, u.Locale,
 		u.Disabled, userTime(s.now()), u.ID)
+	s.tell(store.Change{UserID: u.ID})
 	if err != nil || n > 0 {
 		return err
 	}
@@ -127,7 +132,9 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 	}
 	// Each table by name, because foreign keys may be off.
 	return s.atomic(ctx, func(tx *Store) error {
-		for _, query := range []string{tx.sql().deleteSessions, tx.sql().deleteAccounts, tx.sql().deleteUser} {
+		defer tx.tell(store.Change{UserID: id})
+		t := tx.sql()
+		for _, query := range []string{t.deleteAllRemembered, t.deleteSessions, t.deleteAccounts, t.deleteUser} {
 			if _, err := tx.exec(ctx, query, id); err != nil {
 				return err
 			}
