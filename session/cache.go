@@ -66,8 +66,8 @@ func bucketOf(table *[buckets * ways]slot, t *token) []slot {
 
 func tagOf(t *token) uint64 { return binary.LittleEndian.Uint64(t[9:]) }
 
-// get returns t's entry if it is good at now, or nil.
-func (c *cache) get(t *token, now time.Time, elapsed time.Duration) *entry {
+// find returns t's entry, or nil. It may be good no more.
+func (c *cache) find(t *token) *entry {
 	table := c.at(t).table.Load()
 	if table == nil {
 		return nil
@@ -77,20 +77,20 @@ func (c *cache) get(t *token, now time.Time, elapsed time.Duration) *entry {
 		if bucket[i].tag.Load() != tag {
 			continue
 		}
-		e := bucket[i].entry.Load()
-		if e == nil || !equal(e.token[:], t[:]) {
-			continue
+		if e := bucket[i].entry.Load(); e != nil && equal(e.token[:], t[:]) {
+			return e
 		}
-		// A clock that was put back must not make it live longer.
-		if age := elapsed - e.asked; age < 0 || age >= c.life || now.UnixMilli() >= e.until {
-			return nil
-		}
-		if c.ended.seq.Load() != e.seq && c.ended.since(e.seq, e.session.ID, e.session.UserID) {
-			return nil
-		}
-		return e
 	}
 	return nil
+}
+
+// good reports whether e still holds.
+func (c *cache) good(e *entry, now time.Time, elapsed time.Duration) bool {
+	// A clock that was put back must not make it live longer.
+	if age := elapsed - e.asked; age < 0 || age >= c.life || now.UnixMilli() >= e.until {
+		return false
+	}
+	return c.ended.seq.Load() == e.seq || !c.ended.since(e.seq, e.session.ID, e.session.UserID)
 }
 
 // put stores e, unless something in its shard ended since gen.

@@ -38,6 +38,8 @@ type Manager struct {
 	touches *touches
 	sweep   atomic.Int64 // elapsed time at which Begin next removes what is over
 	inSteps atomic.Bool  // the store was found to be no store.SessionReplacer
+
+	patience patience // with the store
 }
 
 // New returns a Manager, or every mistake in cfg, joined. It does no I/O.

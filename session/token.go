@@ -59,7 +59,9 @@ func (t *token) id() string {
 	copy(b[:], prefix)
 	copy(b[len(prefix):], t[1:1+randomSize])
 	sum := sha256.Sum256(b[:])
-	return b64.EncodeToString(sum[:])
+	var text [43]byte // EncodeToString would allocate it as well
+	b64.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // parseToken decodes s and reports whether it may be a token of one of the
