@@ -43,7 +43,7 @@ func replaceFaults() map[string]func(*faulty) {
 		"ReplaceSessionsAtOnce": func(s *faulty) {
 			s.replaceSessions = func(ctx context.Context, session *store.Session, values []byte, over []string) error {
 				err := s.Store.ReplaceSessions(ctx, session, values, over)
-				if errors.Is(err, store.ErrExists) && len(over) == 1 && over[0] != "old" {
+				if errors.Is(err, store.ErrExists) && len(over) == 1 && len(over[0]) == len("old0") {
 					return errors.Join(s.Store.DeleteSession(ctx, over[0]), err)
 				}
 				return err

@@ -101,12 +101,12 @@ func sessionFaults() map[string]func(*faulty) {
 		},
 		"TouchSessionNeverBackwards": func(s *faulty) {
 			s.touchSession = func(ctx context.Context, id string, seen, expires time.Time) error {
-				session, err := s.Store.Session(ctx, id)
+				session, values, err := s.Store.SessionValues(ctx, id)
 				if err != nil {
 					return err
 				}
 				session.SeenAt, session.ExpiresAt = seen, expires
-				return errors.Join(s.Store.DeleteSession(ctx, id), s.Store.CreateSession(ctx, session))
+				return errors.Join(s.Store.DeleteSession(ctx, id), s.Store.ReplaceSessions(ctx, session, values, nil))
 			}
 		},
 		"TouchSessionNotThere": func(s *faulty) {

@@ -56,6 +56,7 @@ func optionalRules() []rule {
 	var all []rule
 	for _, part := range [][]rule{
 		finderRules(), transactionRules(), listRules(), replaceRules(), renewRules(),
+		sessionValueRules(), visitorRules(), sidRules(), markedRules(),
 	} {
 		all = append(all, part...)
 	}

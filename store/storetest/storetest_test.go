@@ -81,6 +81,7 @@ func TestFaultyStores(t *testing.T) {
 	for _, part := range []map[string]func(*faulty){
 		userFaults(), emailFaults(), accountFaults(), linkFaults(), tokenFaults(), leaseFaults(), sessionFaults(), markFaults(),
 		valueFaults(), contextFaults(), finderFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(),
+		sessionValueFaults(), visitorFaults(), sidFaults(), markedFaults(),
 	} {
 		for name, fault := range part {
 			faults[name] = fault
