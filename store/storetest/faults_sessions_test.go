@@ -184,8 +184,18 @@ func markFaults() map[string]func(*faulty) {
 				return err
 			}
 		},
-		"DeleteExpiredSessions": func(s *faulty) {
-			s.deleteExpired = func(ctx context.Context) error { return ctx.Err() }
+		"DeleteExpiredSessions": func(s *faulty) { // sweeps marks only
+			sessions := new(kept[store.Session])
+			s.createSession = func(ctx context.Context, session *store.Session) error {
+				if len(sessions.find(func(c store.Session) bool { return c.ID == session.ID && over(c) })) > 0 {
+					return store.ErrExists
+				}
+				err := s.Store.CreateSession(ctx, session)
+				if err == nil {
+					sessions.add(*session)
+				}
+				return err
+			}
 		},
 		"DeleteExpiredKeepsLive": func(s *faulty) {
 			s.deleteExpired = func(ctx context.Context) error {

@@ -57,6 +57,7 @@ func optionalRules() []rule {
 	for _, part := range [][]rule{
 		finderRules(), transactionRules(), listRules(), replaceRules(), renewRules(),
 		sessionValueRules(), visitorRules(), sidRules(), markedRules(),
+		rememberRules(), swapRules(), forgetRules(),
 	} {
 		all = append(all, part...)
 	}

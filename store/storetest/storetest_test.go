@@ -82,6 +82,7 @@ func TestFaultyStores(t *testing.T) {
 		userFaults(), emailFaults(), accountFaults(), linkFaults(), tokenFaults(), leaseFaults(), sessionFaults(), markFaults(),
 		valueFaults(), contextFaults(), finderFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(),
 		sessionValueFaults(), visitorFaults(), sidFaults(), markedFaults(),
+		rememberFaults(), swapFaults(), forgetFaults(),
 	} {
 		for name, fault := range part {
 			faults[name] = fault
