@@ -147,3 +147,55 @@ func FuzzPost(f *testing.F) {
 		}
 	})
 }
+
+// Whatever the Cookie header is, it restores someone only if the one remember
+// cookie is their token, byte for byte, and it costs a query only if it is
+// marked.
+func FuzzRememberCookie(f *testing.F) {
+	w, family, secret := newWorld(f, remembering), []byte(strings.Repeat("f", 16)), []byte(strings.Repeat("s", 32))
+	ours := newSchedule(secretA, audience)
+	good := ours.rememberToken(family, secret)
+	next, _ := ours.heirs(family, secret)
+	if err := w.store.Store.CreateRemembered(f.Context(), &store.Remembered{
+		ID: b64.EncodeToString(family), UserID: w.user.ID, Validator: validator(family, next), Former: validator(family, secret),
+		CreatedAt: noon, UsedAt: noon, ExpiresAt: noon.Add(rememberFor),
+	}); err != nil {
+		f.Fatal(err)
+	}
+	_, random := ours.heirs(family, secret)
+	if err := w.store.Store.CreateSession(f.Context(), &store.Session{
+		ID: sessionID(random), UserID: w.user.ID, Family: b64.EncodeToString(family), CreatedAt: noon, SeenAt: noon, ExpiresAt: noon.Add(idle),
+	}); err != nil {
+		f.Fatal(err)
+	}
+	line := rememberName + "=" + good
+	for _, seed := range []string{
+		"", line, "a=b; " + line, line + "; " + line, line + ";", " " + line + "\t", rememberName + `="` + good + `"`,
+		rememberName + "=", rememberName, strings.ToUpper(line), line[:90] + "\n" + line[90:], line[:len(line)-1] + "B", rememberName + "=" + good[:64],
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = []string{header}
+		w.store.reset()
+		found, carrying, err := w.m.Restore(httptest.NewRecorder(), r)
+		if err != nil && (!errors.Is(err, session.ErrNone) || found.Session != nil || carrying != r) {
+			t.Fatalf("got %v, %v", found, err)
+		}
+		var named []string
+		for pair := range strings.SplitSeq(header, ";") {
+			if value, ok := strings.CutPrefix(strings.Trim(pair, " \t"), rememberName+"="); ok {
+				named = append(named, value)
+			}
+		}
+		if want := len(named) == 1 && named[0] == good; want != (err == nil) || !want && w.store.count() > 0 {
+			t.Fatalf("%q: got %v, want found=%t; %d queries", header, err, want, w.store.count())
+		}
+		if err == nil {
+			if s, err := w.m.Find(carrying); err != nil || s.ID != found.Session.ID {
+				t.Fatalf("%q: the request carries %q, which is session %v, %v", header, carrying.Header["Cookie"], s, err)
+			}
+		}
+	})
+}

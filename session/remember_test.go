@@ -164,7 +164,7 @@ func TestVisitorIsNotLookedFor(t *testing.T) {
 	for name, value := range map[string]string{
 		"none": "", "garbage": strings.Repeat("A", 86), "mark": b64.EncodeToString(raw), "long": b.value(rememberName) + "A",
 		"other spelling": b.value(rememberName)[:85] + "B",
-		"foreign": newSchedule(secretB, audience).rememberToken(family, secret),
+		"foreign":        newSchedule(secretB, audience).rememberToken(family, secret),
 	} {
 		b.cookies = nil
 		if value != "" {

@@ -183,3 +183,19 @@ func (b *browser) parts() (family, secret []byte) {
 }
 
 func setCookies(h http.Header) string { return strings.Join(h["Set-Cookie"], "\n") }
+
+// A swapped store answers with someone else's family.
+type swapped struct{ *backend }
+
+func (s swapped) Remembered(ctx context.Context, id string) (*store.Remembered, error) {
+	r, err := s.backend.Remembered(ctx, id)
+	if err == nil {
+		r.ID = strings.ToUpper(r.ID)
+	}
+	return r, err
+}
+
+// An empty store answers with nothing at all.
+type empty struct{ *backend }
+
+func (empty) Remembered(context.Context, string) (*store.Remembered, error) { return nil, nil }

@@ -110,7 +110,8 @@ func (c *comeback) restore(ctx context.Context) (f Found, err error) {
 		}
 	}
 	// Of two requests that came while the secret was being changed, each may have
-	// stored a session: the one of the token that was kept is the family's.
+	// stored a session: that of the token which was kept is the family's. Or it had
+	// a new key already when this request stored it once more.
 	if c.made != "" && (err != nil && errors.Is(err, ErrNone) || err == nil && f.Session.ID != c.made) {
 		if endErr := c.m.finish(ctx, c.made, nil); endErr != nil {
 			return Found{}, endErr
@@ -272,20 +273,23 @@ func (c *comeback) sibling(ctx context.Context, id, family, userID string) (*sto
 // repeat answers a token that was used a moment ago as the first answer did. It
 // begins no session: that one was stored before the token was swapped.
 func (c *comeback) repeat(ctx context.Context, rec *store.Remembered) (*store.Session, error) {
+	var s *store.Session
+	var next rememberToken
+	var key token
 	// Whoever was first may have had another secret for the first one, or have
 	// got the token when it bore another mark.
 	for _, k := range c.m.keys {
-		next, key := k.heirs(&c.t, c.m.keys[0])
-		if !equal(next.validator(), rec.Validator) {
+		if next, key = k.heirs(&c.t, c.m.keys[0]); !equal(next.validator(), rec.Validator) {
 			continue
 		}
-		s, err := c.sibling(ctx, key.id(), rec.ID, rec.UserID)
-		if err != nil {
+		var err error
+		if s, err = c.sibling(ctx, key.id(), rec.ID, rec.UserID); err != nil {
 			return nil, err
 		}
-		if s != nil {
-			return s, c.give(&next, &key, s, rec)
-		}
+		break
+	}
+	if s != nil && s.ID != c.made {
+		return s, c.give(&next, &key, s, rec)
 	}
 	// The session has a new key since, or the token was made with a secret that
 	// only others have. What the browser was given then is on its way, so that
@@ -297,12 +301,17 @@ func (c *comeback) repeat(ctx context.Context, rec *store.Remembered) (*store.Se
 		return nil, err
 	}
 	for i := range list {
-		if s := &list[i]; s.Family == rec.ID && c.m.live(s, c.now) {
-			s.AuthTime, s.Reauthed = time.Time{}, false
-			return s, nil
+		if other := &list[i]; other.Family == rec.ID && other.ID != c.made && c.m.live(other, c.now) {
+			other.AuthTime, other.Reauthed = time.Time{}, false
+			return other, nil
 		}
 	}
-	return nil, ErrNone
+	if s == nil {
+		return nil, ErrNone
+	}
+	// This request stored the session, and another one was quicker to swap the
+	// token.
+	return s, c.give(&next, &key, s, rec)
 }
 
 // give puts the browser's halves into the answer.
