@@ -173,6 +173,27 @@ func (b *backend) RenewSession(ctx context.Context, id string, s *store.Session)
 	return err
 }
 
+func (b *backend) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {
+	if err := b.call("SessionValues"); err != nil {
+		return nil, nil, err
+	}
+	s, values, err := b.Store.SessionValues(ctx, id)
+	b.done("SessionValues")
+	return s, values, err
+}
+
+func (b *backend) SwapSessionValues(ctx context.Context, id string, old, values []byte) error {
+	if err := b.call("SwapSessionValues"); err != nil {
+		return err
+	}
+	err := b.Store.SwapSessionValues(ctx, id, old, values)
+	if err == nil {
+		err = b.lost("SwapSessionValues")
+	}
+	b.done("SwapSessionValues")
+	return err
+}
+
 func (b *backend) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
 	if err := b.call("TouchSession"); err != nil {
 		return err

@@ -56,10 +56,14 @@ func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	m.describe(s, r, now)
 
 	ctx, held := r.Context(), m.heldRemembered(r)
-	if err := m.succeedRemembered(ctx, s, before, held, f); err != nil {
+	stays, err := m.plugStays(r, s, before)
+	if err == nil {
+		err = m.succeedRemembered(ctx, s, before, held, f)
+	}
+	if err != nil {
 		return failed("begin", err)
 	}
-	if err := m.give(w, r, &t, s, now); err != nil {
+	if err := m.give(w, r, &t, s, now, stays); err != nil {
 		return &Error{Op: "begin", Reason: "cookies", Err: errors.Join(err, m.undo(ctx, s.ID), m.unremember(ctx, s.Family))}
 	}
 	switch {
@@ -89,16 +93,20 @@ func (m *Manager) succession(ctx context.Context, s *store.Session, before []tok
 	if err != nil {
 		return nil, err
 	}
-	return &succession{session: s, before: before, crowd: crowd}, nil
+	values, err := m.inherit(ctx, s, before)
+	if err != nil {
+		return nil, err
+	}
+	return &succession{session: s, values: values, before: before, crowd: crowd}, nil
 }
 
-// held returns the tokens of ours that the request's cookies are: one, but for
-// a browser in which someone put another.
+// held returns the tokens of ours that the request's cookies are, also those of
+// visitors: one, but for a browser in which someone put another.
 func (m *Manager) held(r *http.Request) ([]token, error) {
 	var tokens []token
 	add := func(value string) {
 		var t token
-		if m.parseToken(value, &t) && m.signer(&t) >= 0 {
+		if m.parseToken(value, &t) && m.signer(&t) >= 0 || m.visitor(value, &t) >= 0 {
 			tokens = append(tokens, t)
 		}
 	}
@@ -145,10 +153,11 @@ func (m *Manager) crowded(list []store.Session) []string {
 	return ids
 }
 
-// give sends the browser its half of s.
-func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *store.Session, now time.Time) error {
+// give sends the browser its half of s. Stays says that what CarryOver lists of
+// the app's own gorilla session, if that keeps it, does.
+func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *store.Session, now time.Time, stays bool) error {
 	if m.cfg.Cookies != nil {
-		return m.plug(w, r, t.text(), m.remains(s, now))
+		return m.plug(w, r, t.text(), m.remains(s, now), stays)
 	}
 	m.setCookie(w, m.cookie, t.text(), m.remains(s, now))
 	return nil

@@ -75,6 +75,17 @@ func (m *Manager) expireCookie(w http.ResponseWriter, name string) {
 	m.setCookie(w, name, "", 0)
 }
 
+// setBefore returns the value that the answer sets a cookie to so far.
+func setBefore(h http.Header, name string) (value string, set bool) {
+	for _, line := range h["Set-Cookie"] {
+		if rest, ok := strings.CutPrefix(line, name); ok && strings.HasPrefix(rest, "=") {
+			value, _, _ = strings.Cut(rest[1:], ";")
+			set = true
+		}
+	}
+	return value, set
+}
+
 // dropCookie takes back what the answer would set under that name.
 func dropCookie(h http.Header, name string) {
 	lines := h["Set-Cookie"]

@@ -78,7 +78,7 @@ func (m *Manager) renew(w http.ResponseWriter, r *http.Request, change func(*sto
 	change(s, now)
 	err, reason := m.rename(ctx, &old, s), "store"
 	if err == nil {
-		err, reason = m.give(w, r, &t, s, now), "cookies"
+		err, reason = m.give(w, r, &t, s, now, true), "cookies"
 	}
 	if err == nil {
 		return nil

@@ -53,13 +53,24 @@ func (m *Manager) plugged(r *http.Request) (string, error) {
 
 // plug gives Config.Cookies a token to keep. The gorilla session before is
 // deleted, and the new one has no ID yet: gorilla's own stores would keep the
-// ID that the browser sent, even of a session that was deleted.
-func (m *Manager) plug(w http.ResponseWriter, r *http.Request, text string, life time.Duration) error {
-	if err := m.unplug(w, r); err != nil {
+// ID that the browser sent, even of a session that was deleted. Of the app's own
+// values in it, what CarryOver lists stays, if anything may.
+func (m *Manager) plug(w http.ResponseWriter, r *http.Request, text string, life time.Duration, stays bool) error {
+	before, err := m.opened(r)
+	if err != nil {
 		return err
 	}
 	s := sessions.NewSession(m.cfg.Cookies, m.cookie)
 	s.IsNew = true
+	if before != nil {
+		if stays {
+			s.Values = m.staying(before.Values)
+		}
+		clear(before.Values)
+		if err := m.save(w, r, before, -1); err != nil {
+			return err
+		}
+	}
 	s.Values[plugValue] = text
 	return m.save(w, r, s, life)
 }

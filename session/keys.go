@@ -11,10 +11,9 @@ import (
 // keys are what is derived from one secret. Each is for one purpose and one
 // audience, so that what one was made for is worth nothing elsewhere.
 type keys struct {
-	sessionKid  byte
+	marker      [2]marker // by kind
 	flowKid     byte
 	rememberKid byte
-	mark        [22]byte
 	csrf        [32]byte
 
 	rememberMark, rememberNext, rememberSession [32]byte
@@ -24,6 +23,20 @@ type keys struct {
 
 	mu     sync.RWMutex
 	sealer map[sealerID]cipher.AEAD
+}
+
+// A kind of tokens.
+type kind uint8
+
+const (
+	ofSession kind = iota // of someone who is logged in
+	ofVisitor
+)
+
+// A marker marks tokens of one kind, which are never taken for the other.
+type marker struct {
+	kid  byte
+	mark [22]byte
 }
 
 // A sealerID names a key that lasts for a day, in days since 1970. Someone
@@ -40,14 +53,16 @@ func newKeys(secret, audience string) (*keys, error) {
 		return nil, err
 	}
 	k := &keys{prk: prk, audience: audience, sealer: make(map[sealerID]cipher.AEAD)}
-	var kids [3]byte
+	var kids [4]byte
 	for label, dst := range map[string][]byte{
-		"session mark": k.mark[:],
+		"session mark": k.marker[ofSession].mark[:],
 		"session kid":  kids[:1],
 		"flow kid":     kids[1:2],
+		"visitor mark": k.marker[ofVisitor].mark[:],
+		"visitor kid":  kids[3:],
 		"csrf":         k.csrf[:],
 
-		"remember kid":     kids[2:],
+		"remember kid":     kids[2:3],
 		"remember mark":    k.rememberMark[:],
 		"remember next":    k.rememberNext[:],
 		"remember session": k.rememberSession[:],
@@ -58,7 +73,7 @@ func newKeys(secret, audience string) (*keys, error) {
 		}
 		copy(dst, b)
 	}
-	k.sessionKid, k.flowKid, k.rememberKid = kids[0], kids[1], kids[2]
+	k.marker[ofSession].kid, k.flowKid, k.rememberKid, k.marker[ofVisitor].kid = kids[0], kids[1], kids[2], kids[3]
 	return k, nil
 }
 

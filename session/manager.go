@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -33,11 +34,12 @@ type Manager struct {
 	rememberCookie                 string
 	attributes                     string // what every cookie of ours ends with
 
-	epoch   time.Time // elapsed times are counted from here, so that they are monotonic
-	cache   *cache    // nil: ask the store every time
-	touches *touches
-	sweep   atomic.Int64 // elapsed time at which Begin next removes what is over
-	inSteps atomic.Bool  // the store was found to be no store.SessionReplacer
+	epoch    time.Time // elapsed times are counted from here, so that they are monotonic
+	cache    *cache    // nil: ask the store every time
+	touches  *touches
+	sweep    atomic.Int64 // elapsed time at which Begin next removes what is over
+	noValues error        // why Store can keep no values, if it cannot
+	inSteps  atomic.Bool  // the store was found to be no store.SessionReplacer
 
 	patience patience // with the store
 }
@@ -68,10 +70,12 @@ func New(cfg Config) (*Manager, error) {
 		}
 		m.keys = append(m.keys, k)
 	}
+	cfg.CarryOver = slices.Clone(cfg.CarryOver)
 	cfg.Secret, cfg.OldSecrets = "", nil // only keys are needed from here on
 	if cfg.Cache > 0 {
 		m.cache = newCache(cfg.Cache)
 	}
+	m.noValues = noValues(cfg.Store)
 	m.sweep.Store(int64(firstSweep))
 	m.cfg = cfg
 	m.watchStores()
@@ -137,6 +141,10 @@ func (cfg *Config) check() error {
 		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
 	}
 	cfg.checkRemember(wrong)
+	checkCarryOver(cfg.CarryOver, wrong)
+	if cfg.Store != nil && len(cfg.CarryOver) > 0 && noValues(cfg.Store) != nil {
+		wrong("CarryOver: %T keeps no values with sessions", cfg.Store)
+	}
 	return errors.Join(errs...)
 }
 

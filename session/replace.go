@@ -147,7 +147,17 @@ func (m *Manager) renameInSteps(ctx context.Context, id string, s *store.Session
 	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
 		return err
 	}
-	if _, err := m.cfg.Store.Session(ctx, id); errors.Is(err, store.ErrNotFound) {
+	var values []byte
+	var err error
+	if m.noValues != nil {
+		_, err = m.cfg.Store.Session(ctx, id)
+	} else {
+		_, values, err = store.SessionValues(ctx, m.cfg.Store, id)
+	}
+	if err == nil && len(values) > 0 {
+		err = store.SwapSessionValues(ctx, m.cfg.Store, s.ID, nil, values)
+	}
+	if errors.Is(err, store.ErrNotFound) {
 		return ErrNone
 	} else if err != nil {
 		return err

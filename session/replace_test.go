@@ -134,8 +134,8 @@ func TestBeginInOneStep(t *testing.T) {
 	if n := w.store.count("ReplaceSessions"); n != 4 {
 		t.Errorf("%d steps, want 4", n)
 	}
-	if n := w.store.count() - calls; n != 3 {
-		t.Errorf("%d calls at another login in that browser, want 3: the user's sessions, the mark of the one before, and the step", n)
+	if n := w.store.count() - calls; n != 4 {
+		t.Errorf("%d calls at another login in that browser, want 4: the user's sessions, the values and the mark of the one before, and the step", n)
 	}
 	w.wantNone(before, w.m)
 	if list, _ := w.m.List(t.Context(), w.user.ID); len(list) != 2 {

@@ -171,8 +171,9 @@ func (m *Manager) ask(ctx context.Context, t token, old bool, gen *uint64) (Foun
 		return Found{}, failed("find", err)
 	}
 	now := m.cfg.Now()
-	// A store that compares IDs without regard to case would find another's.
-	if s.ID != id || !m.live(s, now) || u != nil && (u.ID != s.UserID || u.Disabled) {
+	// A store that compares IDs without regard to case would find another's. One
+	// without a user is a visitor's, and this is no visitor's token.
+	if s.ID != id || s.UserID == "" || !m.live(s, now) || u != nil && (u.ID != s.UserID || u.Disabled) {
 		return Found{}, ErrNone
 	}
 	if gen != nil {

@@ -317,7 +317,7 @@ func (c *comeback) repeat(ctx context.Context, rec *store.Remembered) (*store.Se
 // give puts the browser's halves into the answer.
 func (c *comeback) give(next *rememberToken, key *token, s *store.Session, rec *store.Remembered) error {
 	m, h := c.m, headerOnly{c.header}
-	if err := m.give(h, c.r, key, s, c.now); err != nil {
+	if err := m.give(h, c.r, key, s, c.now, false); err != nil {
 		return &Error{Op: "restore", Reason: "cookies", Err: err}
 	}
 	m.setCookie(h, m.rememberCookie, next.text(), rec.CreatedAt.Add(m.cfg.Remember).Sub(c.now))

@@ -40,6 +40,12 @@ func (s schedule) token(random []byte) string {
 	return b64.EncodeToString(slices.Concat(kid, random, mark[:15]))
 }
 
+func (s schedule) visitorToken(random []byte) string {
+	kid := s.key("visitor kid", 1)
+	mark := sha256.Sum256(slices.Concat(s.key("visitor mark", 22), kid, random))
+	return b64.EncodeToString(slices.Concat(kid, random, mark[:15]))
+}
+
 func sessionID(random []byte) string {
 	sum := sha256.Sum256(slices.Concat([]byte("gatepass session id v1\x00"), random))
 	return b64.EncodeToString(sum[:])

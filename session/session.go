@@ -146,7 +146,13 @@ type Config struct {
 	// CarryOver names what a visitor's gorilla sessions hold that their session has
 	// after they log in: "cart" is the whole session of that name, and "shop/cart"
 	// the value under the key "cart" in the one called "shop". All else is left
-	// behind, as is everything when one user takes the place of another.
+	// behind, as is everything when one user takes the place of another. Someone
+	// else may have filled a visitor's browser: list only what may be from anyone.
+	// Who logs in again in the same browser keeps what they have.
+	//
+	// With Cookies, the name of the cookie stands for the gorilla session that keeps
+	// the browser's half, as in "__Host-session/theme". What else the app has put
+	// into that ends at each login.
 	CarryOver []string
 }
 
@@ -161,15 +167,17 @@ const (
 
 // An Error is a step that failed.
 type Error struct {
-	Op string // "begin", "find", "restore", "end", "renew", "revoke", "list", "flow", "callback" or "post"
+	Op string // "begin", "find", "restore", "end", "renew", "revoke", "list", "values", "flow", "callback" or "post"
 
 	// Reason is one of a fixed list of words. Of a callback: "state_missing",
 	// "state_malformed", "tx_missing" (the browser sent no cookie of that login),
 	// "tx_duplicate", "tx_invalid", "tx_expired", "tx_used". Of a posted one also
 	// "post_missing", "post_duplicate", "post_invalid", "post_expired" and
 	// "duplicate_param". Of what a caller asked for: "no_user", "too_long",
-	// "purpose". Of Restore: "stolen". "store" and "cookies" mean that Config.Store
-	// or Config.Cookies failed.
+	// "purpose". Of Restore: "stolen". Of values: "name" (no cookie can have it),
+	// "value" (of a type that cannot be saved), "too_long", "unreadable" (what is
+	// stored, or some of it) and "foreign" (not of this Manager). "store" and
+	// "cookies" mean that Config.Store or Config.Cookies failed.
 	Reason string
 
 	// UserID is whose remember token was stolen, if Reason is "stolen".

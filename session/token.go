@@ -22,10 +22,12 @@ var b64 = base64.RawURLEncoding.Strict()
 // someone in; the mark keeps forgeries from costing a query.
 type token [1 + randomSize + markSize]byte
 
-func newToken(k *keys) token {
+func newToken(k *keys) token { return newTokenOf(k, ofSession) }
+
+func newTokenOf(k *keys, of kind) token {
 	var t token
 	rand.Read(t[1 : 1+randomSize]) // never fails
-	t.markWith(k)
+	t.markAs(k, of)
 	return t
 }
 
@@ -34,19 +36,21 @@ func (t *token) random() *[randomSize]byte { return (*[randomSize]byte)(t[1 : 1+
 func (t *token) text() string { return b64.EncodeToString(t[:]) }
 
 // markWith makes t one of k, with the same random bytes.
-func (t *token) markWith(k *keys) {
-	t[0] = k.sessionKid
-	m := k.markOf(t)
+func (t *token) markWith(k *keys) { t.markAs(k, ofSession) }
+
+func (t *token) markAs(k *keys, of kind) {
+	t[0] = k.marker[of].kid
+	m := k.marker[of].markOf(t)
 	copy(t[1+randomSize:], m[:])
 }
 
 // markOf is a hash of one block with the key in front. The input's length never
 // varies and the output is cut, so that it cannot be extended; an HMAC would
 // take twice as long for every forgery.
-func (k *keys) markOf(t *token) [markSize]byte {
+func (k *marker) markOf(t *token) [markSize]byte {
 	var b [len(k.mark) + 1 + randomSize]byte
 	copy(b[:], k.mark[:])
-	b[len(k.mark)] = k.sessionKid
+	b[len(k.mark)] = k.kid
 	copy(b[len(k.mark)+1:], t[1:1+randomSize])
 	sum := sha256.Sum256(b[:])
 	return [markSize]byte(sum[:markSize])
@@ -64,9 +68,14 @@ func (t *token) id() string {
 	return string(text[:])
 }
 
-// parseToken decodes s and reports whether it may be a token of one of the
-// secrets. Its mark is yet to be compared.
-func (m *Manager) parseToken(s string, t *token) bool {
+// parseToken decodes s and reports whether it may be a token of someone who is
+// logged in, of one of the secrets. Its mark is yet to be compared.
+func (m *Manager) parseToken(s string, t *token) bool { return m.parse(s, t, ofSession) }
+
+// signer returns the index of the secret that t is marked with, or -1.
+func (m *Manager) signer(t *token) int { return m.signerOf(t, ofSession) }
+
+func (m *Manager) parse(s string, t *token, of kind) bool {
 	if len(s) != tokenText {
 		return false
 	}
@@ -77,17 +86,17 @@ func (m *Manager) parseToken(s string, t *token) bool {
 		return false
 	}
 	for _, k := range m.keys {
-		if k.sessionKid == t[0] {
+		if k.marker[of].kid == t[0] {
 			return true
 		}
 	}
 	return false
 }
 
-// signer returns the index of the secret that t is marked with, or -1.
-func (m *Manager) signer(t *token) int {
+func (m *Manager) signerOf(t *token, of kind) int {
 	for i, k := range m.keys {
-		if k.sessionKid != t[0] {
+		k := &k.marker[of]
+		if k.kid != t[0] {
 			continue
 		}
 		if mark := k.markOf(t); equal(mark[:], t[1+randomSize:]) {
@@ -100,17 +109,20 @@ func (m *Manager) signer(t *token) int {
 // read finds what may be the request's token. Its error means that
 // Config.Cookies failed.
 func (m *Manager) read(r *http.Request, t *token) (bool, error) {
+	value, err := m.half(r)
+	return err == nil && m.parseToken(value, t), err
+}
+
+// half returns what the browser keeps, or "".
+func (m *Manager) half(r *http.Request) (string, error) {
 	value, n := findCookie(r, m.cookie)
 	if n > 1 {
-		return false, nil // whose is it?
+		return "", nil // whose is it?
 	}
 	if m.cfg.Cookies != nil {
-		var err error
-		if value, err = m.plugged(r); err != nil {
-			return false, err
-		}
+		return m.plugged(r)
 	}
-	return m.parseToken(value, t), nil
+	return value, nil
 }
 
 // equal compares what is secret, in a time that does not depend on it.
