@@ -208,6 +208,7 @@ func (a *Auth) setSessions(m *mistakes) {
 	}
 	cfg.Secret, cfg.OldSecrets = a.cfg.Secret, a.cfg.OldSecrets
 	cfg.Audience = a.origin + a.prefix
+	a.checkDomain(cfg.Domain, m)
 	if cfg.Store == nil && a.cfg.Store != nil {
 		cfg.Store = a.cfg.Store
 	}
@@ -225,5 +226,19 @@ func (a *Auth) setSessions(m *mistakes) {
 	a.sessions, err = session.New(cfg)
 	for _, err := range parts(err) {
 		m.add("%w", err)
+	}
+}
+
+// checkDomain reports a domain from which browsers would take no cookie of ours.
+func (a *Auth) checkDomain(domain string, m *mistakes) {
+	if domain == "" || a.host == "" {
+		return
+	}
+	host := a.host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if host != domain && !strings.HasSuffix(host, "."+domain) {
+		m.add("Session.Domain: got %q, want the host of BaseURL, %s, or one that it is below", domain, host)
 	}
 }

@@ -54,17 +54,17 @@ func eachCookie(r *http.Request, prefix string, f func(name, value string) bool)
 // already, and keeps the answer out of caches. Name and value are of letters
 // that need no quoting.
 func (m *Manager) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	h := w.Header()
+	h, attributes := w.Header(), m.attributesOf(name)
 	dropCookie(h, name)
 	var b strings.Builder
-	b.Grow(len(name) + len(value) + len(m.attributes) + len("=; Path=/; Max-Age=") + 10)
+	b.Grow(len(name) + len(value) + len(attributes) + len("=; Path=/; Max-Age=") + 10)
 	b.WriteString(name)
 	b.WriteByte('=')
 	b.WriteString(value)
 	b.WriteString("; Path=/; Max-Age=")
 	var digits [20]byte
 	b.Write(strconv.AppendInt(digits[:0], seconds(life), 10))
-	b.WriteString(m.attributes)
+	b.WriteString(attributes)
 	h["Set-Cookie"] = append(h["Set-Cookie"], b.String())
 	h.Set("Cache-Control", "no-store")
 }

@@ -105,7 +105,8 @@ func (m *Manager) save(w http.ResponseWriter, r *http.Request, s *sessions.Sessi
 		age = int(seconds(life))
 	}
 	s.Options = &sessions.Options{
-		Path: "/", MaxAge: age, HttpOnly: true, Secure: !m.cfg.Insecure, SameSite: http.SameSiteLaxMode,
+		Path: "/", Domain: m.cfg.Domain, MaxAge: age, HttpOnly: true, Secure: !m.cfg.Insecure,
+		SameSite: m.cfg.SameSite, Partitioned: m.cfg.Partitioned,
 	}
 	h := headerOnly{http.Header{}}
 	if err := m.cfg.Cookies.Save(r, h, s); err != nil {

@@ -30,9 +30,8 @@ type Manager struct {
 	cfg  Config  // with its defaults, and without its secrets
 	keys []*keys // of Secret, then of OldSecrets
 
-	cookie, flowPrefix, postCookie string // names
-	rememberCookie                 string
-	attributes                     string // what every cookie of ours ends with
+	cookie, rememberCookie, flowPrefix, postCookie string // names
+	attributes, sessionAttributes                  string // see attributesOf
 
 	epoch    time.Time // elapsed times are counted from here, so that they are monotonic
 	cache    *cache    // nil: ask the store every time
@@ -50,19 +49,17 @@ func New(cfg Config) (*Manager, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	host := cfg.prefix() + cfg.Name
 	m := &Manager{
-		cookie:     cfg.Name,
-		attributes: "; HttpOnly; SameSite=Lax",
-		epoch:      cfg.Now(),
-		touches:    newTouches(),
+		cookie:            cfg.sessionPrefix() + cfg.Name,
+		rememberCookie:    cfg.sessionPrefix() + cfg.Name + "-remember",
+		flowPrefix:        host + "-flow-",
+		postCookie:        host + "-post",
+		attributes:        cfg.attributes(),
+		sessionAttributes: cfg.sessionAttributes(),
+		epoch:             cfg.Now(),
+		touches:           newTouches(),
 	}
-	if !cfg.Insecure {
-		m.cookie = "__Host-" + cfg.Name
-		m.attributes = "; HttpOnly; Secure; SameSite=Lax"
-	}
-	m.flowPrefix = m.cookie + "-flow-"
-	m.postCookie = m.cookie + "-post"
-	m.rememberCookie = m.cookie + "-remember"
 	for _, secret := range append([]string{cfg.Secret}, cfg.OldSecrets...) {
 		k, err := newKeys(secret, cfg.Audience)
 		if err != nil {
@@ -97,6 +94,9 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.MaxPerUser == 0 {
 		cfg.MaxPerUser = defaultMaxPerUser
+	}
+	if cfg.SameSite == 0 {
+		cfg.SameSite = http.SameSiteLaxMode
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -140,6 +140,7 @@ func (cfg *Config) check() error {
 	if cfg.MaxPerUser < 0 {
 		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
 	}
+	cfg.checkAttributes(wrong)
 	cfg.checkRemember(wrong)
 	checkCarryOver(cfg.CarryOver, wrong)
 	if cfg.Store != nil && len(cfg.CarryOver) > 0 && noValues(cfg.Store) != nil {

@@ -66,7 +66,8 @@ type Config struct {
 
 	// Cookies keeps the browser's half, for an app that has a gorilla store.
 	// If nil, it is a cookie of our own: __Host-, HttpOnly, SameSite=Lax, Secure.
-	// The cookie of a gorilla store gets the same attributes.
+	// Domain, SameSite and Partitioned change that. The cookie of a gorilla store
+	// gets the same attributes.
 	Cookies sessions.Store
 
 	// Cache is how long a process may go on without asking the store about a
@@ -79,12 +80,15 @@ type Config struct {
 	// Insecure sends the cookie over plain http, for http://localhost.
 	Insecure bool
 
-	// Name names the cookie. The default is "session".
+	// Name names the cookie. The default is "session". Who changes it in a running
+	// deployment logs everybody out, since the cookie of before is ignored.
 	Name string
 
 	// Domain also sends the session's cookie to the hosts below that one, such as
 	// "example.com", of which each then can read it, and set another in its place.
-	// The prefix is then __Secure-. If empty, it is of one host alone.
+	// The prefix is then __Secure-. If empty, it is of one host alone. Who sets it
+	// logs everybody out; who changes it to another also changes Name, because a
+	// browser that sends two cookies of that name is as good as logged out.
 	Domain string
 
 	// SameSite is that of the session's cookie. The default is
@@ -95,7 +99,9 @@ type Config struct {
 	SameSite http.SameSite
 
 	// Partitioned keeps the session's cookie apart for each site in whose frame
-	// the app stands.
+	// the app stands. Who logs in in a window of its own is not logged in in the
+	// frame. The site around it can send requests in people's names, so that the
+	// app looks at where they come from, as the routes of package middleware do.
 	Partitioned bool
 
 	// Header, if not empty, is for apps that keep no cookies. A request that has

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"store/gormstore":       {module + "/store", "gorm.io/gorm/...", "github.com/go-gormigrate/gormigrate/v2"},
 	"session": {
 		module + "/store", "github.com/gorilla/sessions", "github.com/gorilla/securecookie",
-		"golang.org/x/sync/singleflight",
+		"golang.org/x/net/publicsuffix", "golang.org/x/sync/singleflight",
 	},
 	"middleware": {
 		module + "/provider", module + "/store", module + "/session", "golang.org/x/sync/...", "github.com/mileusna/useragent",
