@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/gatepass/gatepass/store"
+	"github.com/gatepass/gatepass/store/memstore"
 )
 
 func finderFaults() map[string]func(*faulty) {
@@ -44,7 +46,7 @@ func finderFaults() map[string]func(*faulty) {
 
 // faultyTx is a transaction's store with a fault.
 type faultyTx struct {
-	store.Store
+	*memstore.Store
 	account    func(context.Context, store.Key) (*store.Account, error)
 	createUser func(context.Context, *store.User, *store.Account) error
 }
@@ -75,29 +77,28 @@ func transactionFaults() map[string]func(*faulty) {
 		},
 		"TransactSeesItself": func(s *faulty) {
 			within(s, func(tx store.Store) store.Store {
-				return faultyTx{Store: tx, account: s.Store.Account, createUser: tx.CreateUser}
+				return faultyTx{Store: tx.(*memstore.Store), account: s.Store.Account, createUser: tx.CreateUser}
 			})
 		},
-		"TransactUndoesOnError": func(s *faulty) {
+		"TransactUndoesOnError": func(s *faulty) { // marks are elsewhere
 			s.transact = func(ctx context.Context, f func(store.Store) error) error {
-				var failed error
-				err := s.Store.Transact(ctx, func(tx store.Store) error {
-					failed = f(tx)
-					return nil
-				})
-				return errors.Join(failed, err)
+				err := s.Store.Transact(ctx, f)
+				if err != nil {
+					_ = s.Store.Mark(ctx, "f:new", time.Now().Add(time.Hour))
+				}
+				return err
 			}
 		},
 		"TransactUndoesOnPanic": func(s *faulty) {
 			s.transact = func(ctx context.Context, f func(store.Store) error) error {
-				var panicked any
-				err := s.Store.Transact(ctx, func(tx store.Store) (err error) {
-					defer func() { panicked = recover() }()
-					return f(tx)
-				})
-				if panicked != nil {
-					panic(panicked)
-				}
+				returned := false
+				defer func() {
+					if !returned {
+						_ = s.Store.Mark(ctx, "f:new", time.Now().Add(time.Hour))
+					}
+				}()
+				err := s.Store.Transact(ctx, f)
+				returned = true
 				return err
 			}
 		},
@@ -108,7 +109,7 @@ func transactionFaults() map[string]func(*faulty) {
 		},
 		"TransactKeyTaken": func(s *faulty) {
 			within(s, func(tx store.Store) store.Store {
-				return faultyTx{Store: tx, account: tx.Account, createUser: orphaned(tx, "second@example.com")}
+				return faultyTx{Store: tx.(*memstore.Store), account: tx.Account, createUser: orphaned(tx, "second@example.com")}
 			})
 		},
 		"TransactAtOnce": func(s *faulty) {

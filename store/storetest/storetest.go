@@ -58,6 +58,7 @@ func optionalRules() []rule {
 		finderRules(), transactionRules(), listRules(), replaceRules(), renewRules(),
 		sessionValueRules(), visitorRules(), sidRules(), markedRules(),
 		rememberRules(), swapRules(), forgetRules(),
+		watchRules(), withinRules(),
 	} {
 		all = append(all, part...)
 	}

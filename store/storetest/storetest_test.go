@@ -83,6 +83,7 @@ func TestFaultyStores(t *testing.T) {
 		valueFaults(), contextFaults(), finderFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(),
 		sessionValueFaults(), visitorFaults(), sidFaults(), markedFaults(),
 		rememberFaults(), swapFaults(), forgetFaults(),
+		watchFaults(), withinFaults(),
 	} {
 		for name, fault := range part {
 			faults[name] = fault
