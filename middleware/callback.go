@@ -134,7 +134,7 @@ func (a *Auth) exchange(w http.ResponseWriter, r *http.Request, e *entry, f sess
 	}
 	ctx, cancel := detached(r)
 	defer cancel()
-	v := &arrival{e: e}
+	v := &arrival{e: e, began: a.now()}
 	err = hooked(func() (err error) {
 		v.id, v.tok, err = e.Complete(ctx, cb)
 		return err
@@ -196,7 +196,7 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	if r.Context().Err() != nil {
 		return nil // the browser is gone: it would not learn of its session
 	}
-	if err := a.startSession(w, r, s, who); err != nil {
+	if err := a.startLogin(w, r, v, s, who); err != nil {
 		return err
 	}
 	redirect(w, a.returnTo(f.ReturnTo))
@@ -206,7 +206,7 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 // sessionFor returns the session that v's login begins.
 func (a *Auth) sessionFor(v *arrival) *store.Session {
 	return &store.Session{
-		UserID: v.user.ID, Key: v.account.Key, SID: cut(v.id.SID, 255), AuthTime: a.now().UTC(),
+		UserID: v.user.ID, Key: v.account.Key, Issuer: v.account.Issuer, SID: cut(v.id.SID, 255), AuthTime: a.now().UTC(),
 	}
 }
 

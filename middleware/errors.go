@@ -120,7 +120,7 @@ func panicked(v any) error {
 //	not_a_page, redirect_invalid, csrf, limited, unknown_provider,
 //	unknown_account, method, hook, panic, store, token_expired, needs_reauth,
 //	token_unreadable, token_too_big, logout_token, logout_subject,
-//	logout_replay, backchannel_unsupported
+//	logout_replay, logged_out, backchannel_unsupported
 func Reason(err error) string {
 	var e *Error
 	if errors.As(err, &e) && e.Reason != "" {

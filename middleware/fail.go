@@ -108,6 +108,8 @@ func explain(e *Error) (title, text string, retry bool) {
 		return "The service did not ask you again", "For this, it has to prove who you are, and it did not. Log out there and try again.", true
 	case e.Reason == "tx_user":
 		return "Somebody else began this", "You logged in or out since, or chose another account at the service than the one that you have here. Nothing was changed. Please try again.", true
+	case e.Reason == "logged_out":
+		return "You have logged out", "While you were logging in here, the service said that you had logged out there. Nobody is logged in. You can try again.", true
 	case errors.Is(e, errTooLarge):
 		return "That was too much", "The request is larger than any that this site takes.", false
 	case errors.Is(e, provider.ErrDenied):

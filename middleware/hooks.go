@@ -41,6 +41,7 @@ type arrival struct {
 	account  *store.Account
 	signedUp bool
 	linked   bool
+	began    time.Time // when its code left
 }
 
 // runHooks calls OnSignUp, OnLink and OnLogin, as far as they apply. If one

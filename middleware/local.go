@@ -72,7 +72,7 @@ func (a *Auth) loginIdentity(w http.ResponseWriter, r *http.Request, id provider
 	}
 	ctx, cancel := detached(r)
 	defer cancel()
-	v := &arrival{e: e, id: id, tok: tok}
+	v := &arrival{e: e, id: id, tok: tok, began: a.now()}
 	if err := a.welcome(ctx, v, who, began); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a *Auth) loginIdentity(w http.ResponseWriter, r *http.Request, id provider
 	if err := a.runHooks(ctx, v, s, true); err != nil {
 		return err
 	}
-	return a.startSession(w, r, s, who)
+	return a.startLogin(w, r, v, s, who)
 }
 
 // DeleteUser ends the user's sessions everywhere, deletes them with their

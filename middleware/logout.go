@@ -1,16 +1,9 @@
 package middleware
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"net/http"
-	"time"
 
-	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/session"
-	"github.com/gatepass/gatepass/store"
 )
 
 // serveLogout answers GET with a page of one button, so that a link to it
@@ -75,79 +68,6 @@ func (a *Auth) logout(w http.ResponseWriter, r *http.Request, who *session.Found
 	if who != nil && a.cfg.OnLogout != nil {
 		u := *who.User
 		a.after(r.Context(), "on_logout_failed", who.Session.Provider, func() error { return a.cfg.OnLogout(r.Context(), &u) })
-	}
-	return nil
-}
-
-// serveBackchannel takes a logout token (OpenID Connect Back-Channel Logout
-// 1.0) and ends the sessions that it names. It reads no cookie.
-func (a *Auth) serveBackchannel(w http.ResponseWriter, r *http.Request, e *entry) {
-	err := a.limited(r, "backchannel")
-	if err == nil {
-		err = a.backchannel(r, e)
-	}
-	var sf *storeFailure
-	switch {
-	case err == nil:
-		w.WriteHeader(http.StatusOK)
-		return
-	case errors.As(err, &sf), errors.Is(err, errLimited), errors.Is(err, errTooLarge):
-	case errors.Is(err, provider.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		// Nobody could tell whether it is good: the provider may send it again.
-	case errors.Is(err, errors.ErrUnsupported):
-		err = because("backchannel_unsupported", errBadRequest)
-	default:
-		// The specification has one status for every token that is no good.
-		err = because(firstOf(Reason(err), "logout_token"), errors.Join(errBadRequest, err))
-	}
-	a.fail(w, r, "backchannel", e.info.ID, err)
-}
-
-func (a *Auth) backchannel(r *http.Request, e *entry) error {
-	if err := form(r); err != nil {
-		return err
-	}
-	if r.URL.RawQuery != "" || len(r.PostForm["logout_token"]) != 1 {
-		return because("bad_request", errBadRequest)
-	}
-	ctx := r.Context()
-	out, err := provider.VerifyLogout(ctx, e.Provider, r.PostForm.Get("logout_token"))
-	if err != nil {
-		return err
-	}
-	if out.Subject == "" {
-		// Sessions are found by account; the store has no way from a SID to one.
-		return because("logout_subject", errBadRequest)
-	}
-	sum := sha256.Sum256([]byte("gatepass logout mark v1\x00" + e.info.ID + "\x00" + out.Issuer + "\x00" + out.JTI))
-	err = a.cfg.Store.Mark(ctx, "l:"+base64.RawURLEncoding.EncodeToString(sum[:]), a.now().Add(time.Hour))
-	switch {
-	case errors.Is(err, store.ErrExists):
-		return because("logout_replay", errBadRequest)
-	case err != nil:
-		return storeFailed(err)
-	}
-	for _, id := range e.ids() {
-		acct, err := a.cfg.Store.Account(ctx, store.Key{Provider: id, Subject: out.Subject})
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			continue
-		case err != nil:
-			return storeFailed(err)
-		case acct.Issuer != out.Issuer:
-			continue
-		}
-		open, err := a.sessions.List(ctx, acct.UserID)
-		if err != nil {
-			return storeFailed(err)
-		}
-		for _, s := range open {
-			if s.Key == acct.Key && (out.SID == "" || s.SID == out.SID) {
-				if err := a.sessions.Revoke(ctx, s.ID); err != nil {
-					return storeFailed(err)
-				}
-			}
-		}
 	}
 	return nil
 }

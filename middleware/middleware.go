@@ -71,7 +71,8 @@ type Auth struct {
 // An entry is a provider of an Auth with what the Auth knows about it.
 type entry struct {
 	provider.Provider
-	info provider.Info
+	info    provider.Info
+	logsOut bool // it may say that someone has logged out, so that a login must ask
 }
 
 // ids returns the IDs under which accounts of the provider may be stored, the
