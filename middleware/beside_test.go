@@ -40,10 +40,12 @@ func beside(b *testing.B, ideal, ours course) {
 			}
 		}
 	}
+	idealObjects, _ := ideal.garbage(n[0])
 	objects, bytes := ours.garbage(n[1])
 	b.ReportMetric(least[1], "ns/op")
 	b.ReportMetric(least[0], "ideal-ns")
 	b.ReportMetric(least[1]/least[0], "x-ideal")
+	b.ReportMetric(idealObjects, "ideal-allocs")
 	b.ReportMetric(objects, "allocs/op")
 	b.ReportMetric(bytes, "B/op")
 }

@@ -93,7 +93,7 @@ func (a *Auth) fresh(s *store.Session, d time.Duration) bool {
 func (a *Auth) User(r *http.Request) (*store.User, error) {
 	f, err := a.sessions.Resolve(r)
 	if err != nil {
-		if errors.Is(err, session.ErrNone) {
+		if nobody(err) {
 			return nil, ErrNoUser
 		}
 		return nil, &Error{Op: "load", Reason: Reason(err), Err: storeFailed(err)}
@@ -126,7 +126,7 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 	}
 	f, err := resolve(r)
 	switch {
-	case errors.Is(err, session.ErrNone):
+	case nobody(err):
 		return r, nil, nil
 	case err != nil:
 		return r, nil, storeFailed(err)
@@ -148,6 +148,10 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 	}
 	return r.WithContext(ctx), v, nil
 }
+
+// nobody reports whether err is a visitor's. Nearly always it is ErrNone itself,
+// and a comparison takes a tenth of what errors.Is does.
+func nobody(err error) bool { return err == session.ErrNone || errors.Is(err, session.ErrNone) }
 
 func orBackground(ctx context.Context) context.Context {
 	if ctx == nil {
