@@ -30,6 +30,8 @@ func BenchmarkGoals(b *testing.B) {
 	b.Run("no cookie", benchVisitor)
 	b.Run("refused", benchRefused)
 	b.Run("services=240", benchServices)
+	b.Run("begin a login", benchBegin)
+	b.Run("callback", benchCallback)
 }
 
 // sink is a ResponseWriter that keeps nothing between requests.
