@@ -58,7 +58,7 @@ func optionalRules() []rule {
 		finderRules(), transactionRules(), listRules(), replaceRules(), renewRules(),
 		sessionValueRules(), visitorRules(), sidRules(), markedRules(),
 		rememberRules(), swapRules(), forgetRules(),
-		watchRules(), withinRules(),
+		watchRules(), withinRules(), ableRules(),
 	} {
 		all = append(all, part...)
 	}
