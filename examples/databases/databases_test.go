@@ -207,6 +207,12 @@ func newSession(userID string) *store.Session {
 		SeenAt: now, ExpiresAt: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Chrome/156", IP: "192.0.2.1"}
 }
 
+func newRemembered(userID string) *store.Remembered {
+	now := time.Now()
+	return &store.Remembered{ID: rand.Text(), UserID: userID, Key: key("583231"), Issuer: "https://github.com", Validator: []byte(rand.Text()),
+		CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Chrome/156", IP: "192.0.2.1"}
+}
+
 // signUp stores a person with an account of that subject, a token and a session.
 func signUp(tb testing.TB, s store.Store, subject string) (*store.User, *store.Account, *store.Session) {
 	tb.Helper()

@@ -28,8 +28,11 @@ func fill(tb testing.TB, db database, pool *sql.DB, n int) {
 			SELECT 'github', concat('', n), concat('user', n), 'https://github.com', '', concat('Name ', n), '', '', '{}', {now} + n, {now} + n,
 			{sealed}, {now} + n, '["read:user"]', 0 FROM {numbers}`,
 		`INSERT INTO gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)
-			SELECT concat('session', n), concat('user', n), 'github', concat('', n), '', {now}, n % 2 = 0, {now}, {now} + n, {end},
-			'Mozilla/5.0 (X11; Linux x86_64) Chrome/156', '192.0.2.1' FROM {numbers}`,
+			SELECT concat('session', n), concat('user', n), 'github', concat('', n), CASE WHEN n % 4 = 0 THEN concat('sid', n) ELSE '' END,
+			{now}, n % 2 = 0, {now}, {now} + n, {end}, 'Mozilla/5.0 (X11; Linux x86_64) Chrome/156', '192.0.2.1' FROM {numbers}`,
+		`INSERT INTO gatepass_remembered (id, user_id, provider, subject, issuer, sid, validator, former, created_at, used_at, expires_at, user_agent, ip)
+			SELECT concat('remembered', n), concat('user', n), 'github', concat('', n), 'https://github.com', '', {sealed}, NULL,
+			{now}, {now}, {end}, 'Mozilla/5.0 (X11; Linux x86_64) Chrome/156', '192.0.2.1' FROM {numbers}`,
 		`INSERT INTO gatepass_marks (id, ends_at) SELECT concat('mark', n), {end} FROM {numbers}`,
 	} {
 		statement = strings.NewReplacer("{numbers}", numbers(n), "{sealed}", sealed, "{date}", date, "{end}", end,
@@ -55,7 +58,7 @@ func numbers(n int) string {
 // sooner or later.
 func analyze(tb testing.TB, db database, pool *sql.DB) {
 	tb.Helper()
-	for _, table := range []string{"users", "accounts", "sessions", "marks"} {
+	for _, table := range []string{"users", "accounts", "sessions", "remembered", "marks"} {
 		statement := "ANALYZE gatepass_" + table
 		if db.kind == "mysql" {
 			statement = "ANALYZE TABLE gatepass_" + table

@@ -112,6 +112,53 @@ func useEverything(t *testing.T, s *gormstore.Store, n int) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
+	useMore(t, s, n)
+}
+
+// useMore calls the methods that a store need not have.
+func useMore(t *testing.T, s *gormstore.Store, n int) {
+	t.Helper()
+	ctx := t.Context()
+	id := fmt.Sprint("user", n/3)
+	var many []string
+	for i := range 56 {
+		many = append(many, fmt.Sprint("session", n/5+i))
+	}
+	session, r := newSession(id), newRemembered(id)
+	old := r.Validator
+	r.SID = "sid"
+	errs := []error{
+		s.ReplaceSessions(ctx, session, nil, many[:1]),
+		s.ReplaceSessions(ctx, newSession(id), nil, many[1:3]),
+		s.ReplaceSessions(ctx, newSession(id), nil, many[3:]),
+		s.SwapSessionValues(ctx, session.ID, nil, []byte("a")),
+		s.SwapSessionValues(ctx, session.ID, []byte("a"), []byte("b")),
+		s.RenewSession(ctx, session.ID, newSession(id)),
+		s.CreateRemembered(ctx, r),
+		s.SwapRemembered(ctx, old, r),
+	}
+	if err := s.SwapSessionValues(ctx, session.ID, nil, []byte("c")); !errors.Is(err, store.ErrNotFound) {
+		errs = append(errs, fmt.Errorf("want ErrNotFound, got %w", err))
+	}
+	if err := s.Marked(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
+		errs = append(errs, fmt.Errorf("want ErrNotFound, got %w", err))
+	}
+	found, err := s.Remembered(ctx, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.UserRemembered(ctx, id)
+	errs = append(errs, err)
+	bySID, err := s.SIDRemembered(ctx, found.Provider, found.SID)
+	errs = append(errs, err)
+	sessions, err := s.SIDSessions(ctx, "github", fmt.Sprint("sid", n/4))
+	errs = append(errs, err, s.DeleteUserRemembered(ctx, id, r.ID), s.DeleteUserRemembered(ctx, id, ""), s.DeleteRemembered(ctx, r.ID))
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if len(bySID) != 1 || len(sessions) != 1 {
+		t.Errorf("got %d remembered browsers and %d sessions by SID, want one each", len(bySID), len(sessions))
+	}
 }
 
 // ours are the statements that look into a table.
@@ -149,7 +196,7 @@ func expected(t *testing.T, db database) int {
 		delete(names, "leaseByUs")
 		delete(names, "takeLock") // for SQLite alone
 	}
-	if len(names) < 30 {
+	if len(names) < 48 {
 		t.Fatalf("found %d statements in statements.go", len(names))
 	}
 	return len(names)
@@ -207,6 +254,8 @@ func literal(t *testing.T, arg any) string {
 		return "'" + v.Format(time.RFC3339Nano) + "'"
 	case int64, bool:
 		return fmt.Sprint(v)
+	case nil:
+		return "NULL"
 	}
 	t.Fatalf("want a value that a statement is given, got %T", arg)
 	return ""

@@ -69,7 +69,7 @@ func newPerson() (*store.User, *store.Account) {
 func newSession(userID string) *store.Session {
 	now := time.Now()
 	return &store.Session{ID: base64.RawURLEncoding.EncodeToString([]byte(rand.Text() + rand.Text()[:6])), UserID: userID,
-		Key: store.Key{Provider: "github", Subject: "583231"}, AuthTime: now, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
+		Key: store.Key{Provider: "github", Subject: "583231"}, Issuer: "https://github.com", AuthTime: now, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
 		UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Chrome/156", IP: "192.0.2.1"}
 }
 
@@ -107,7 +107,7 @@ func signUp(tb testing.TB, s store.Store) (session string) {
 func BenchmarkSessionUser(b *testing.B) {
 	s, id, db := benchDB(b)
 	stmt, err := db.Prepare(`SELECT s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at,
-		s.user_agent, s.ip, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at
+		s.user_agent, s.ip, s.issuer, s.family, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at
 		FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = CAST(? AS text) AND s.expires_at > ?`)
 	if err != nil {
 		b.Fatal(err)
@@ -119,7 +119,7 @@ func BenchmarkSessionUser(b *testing.B) {
 		var u store.User
 		var auth, created, seen, expires int64
 		if err := stmt.QueryRowContext(ctx, id, time.Now().UnixMicro()).Scan(&s.UserID, &s.Provider, &s.Subject, &s.SID, &auth,
-			&s.Reauthed, &created, &seen, &expires, &s.UserAgent, &s.IP,
+			&s.Reauthed, &created, &seen, &expires, &s.UserAgent, &s.IP, &s.Issuer, &s.Family,
 			&u.Username, &u.Name, &u.Email, &u.EmailVerified, &u.AvatarURL, &u.Locale, &u.Disabled, &u.CreatedAt, &u.UpdatedAt); err != nil {
 			b.Fatal(err)
 		}

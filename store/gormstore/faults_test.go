@@ -149,7 +149,7 @@ func writes(ctx context.Context, s *gormstore.Store, u *store.User, a *store.Acc
 			return s.ReplaceSessions(ctx, newSession(u.ID), []byte("cart"), []string{"s1", "s2"})
 		},
 		"ReplaceSessions, many": func() error {
-			return s.ReplaceSessions(ctx, newSession(u.ID), nil, crowd(0, 300))
+			return s.ReplaceSessions(ctx, newSession(u.ID), nil, crowd(0, 60))
 		},
 		"RenewSession": func() error { return s.RenewSession(ctx, "s1", newSession(u.ID)) },
 		"Mark":         func() error { return s.Mark(ctx, "new", time.Now().Add(time.Hour)) },
@@ -199,7 +199,7 @@ func TestEachStatementFails(t *testing.T) {
 			if err := s.AddAccount(ctx, &store.Account{Key: store.Key{Provider: "github", Subject: "second"}, UserID: u.ID}); err != nil {
 				t.Fatal(err)
 			}
-			begun(t, s, u.ID, append(crowd(0, 300), "s1", "s2")...)
+			begun(t, s, u.ID, append(crowd(0, 60), "s1", "s2")...)
 			if err := s.CreateRemembered(ctx, newRemembered(u.ID)); err != nil {
 				t.Fatal(err)
 			}

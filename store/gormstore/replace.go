@@ -63,8 +63,7 @@ func (s *Store) endSessions(ctx context.Context, over []string) error {
 		over = over[len(some):]
 		args := make([]any, n)
 		for i := range args {
-			// What is left over is the last one again.
-			args[i] = some[min(i, len(some)-1)]
+			args[i] = some[min(i, len(some)-1)] // the last one again, for as many as there are parameters
 		}
 		if _, err := s.exec(ctx, query, args...); err != nil {
 			return err

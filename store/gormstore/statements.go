@@ -13,7 +13,7 @@ type statements struct {
 	token, putToken, swapToken, leaseByUs, leaseByDatabase, dropToken            string
 	session, sessionUser, userSessions, insertSession, touchSession              string
 	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
-	sidSessions, renewSession, sessionValues, firstValues, swapValues            string
+	renewSession, sidSessions, sessionValues, firstValues, swapValues            string
 	mark, insertMark, renewMark                                                  string
 	remembered, userRemembered, sidRemembered, insertRemembered, swapRemembered  string
 	deleteRemembered, deleteAllRemembered, deleteOtherRemembered                 string
@@ -23,7 +23,7 @@ type statements struct {
 // How many sessions end in one statement, so that there are few different ones.
 const (
 	few  = 8
-	many = 256
+	many = 50
 )
 
 const (
