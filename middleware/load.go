@@ -119,7 +119,7 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 	if v := visitOf(r.Context()); v != nil && v.auth == a && !now {
 		return r, v, nil
 	}
-	addVary(w.Header())
+	a.addVary(w.Header())
 	resolve := a.sessions.Resolve
 	if now {
 		resolve = a.sessions.ResolveNow
@@ -160,13 +160,21 @@ func orBackground(ctx context.Context) context.Context {
 	return ctx
 }
 
-// addVary says that the answer depends on cookies.
-func addVary(h http.Header) {
+// addVary says that the answer depends on what sessions travel in.
+func (a *Auth) addVary(h http.Header) {
 	if v, ok := h["Vary"]; ok {
-		h["Vary"] = append(v, "Cookie")
+		h["Vary"] = append(v, a.vary...)
 		return
 	}
-	h["Vary"] = varyCookie
+	h["Vary"] = a.vary
+}
+
+// varyOn returns what answers depend on, if sessions travel in a header as well.
+func varyOn(header string) []string {
+	if header == "" {
+		return varyCookie
+	}
+	return []string{"Cookie, " + http.CanonicalHeaderKey(header)}[:1:1]
 }
 
 // turnAway answers a visitor's request that needs a user. A page load is sent

@@ -66,6 +66,7 @@ type Auth struct {
 	unsaved  unsaved
 	pages    *pages
 	clientIP func(*http.Request) string
+	vary     []string
 }
 
 // An entry is a provider of an Auth with what the Auth knows about it.

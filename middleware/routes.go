@@ -37,7 +37,7 @@ func (a *Auth) Handler() http.Handler {
 		h["Cache-Control"] = noStore
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
-		addVary(h)
+		a.addVary(h)
 		rt, e, err := a.find(r)
 		op := rt.op
 		if op == "" {

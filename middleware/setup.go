@@ -210,6 +210,7 @@ func (a *Auth) setSessions(m *mistakes) {
 	cfg.Secret, cfg.OldSecrets = a.cfg.Secret, a.cfg.OldSecrets
 	cfg.Audience = a.origin + a.prefix
 	a.checkDomain(cfg.Domain, m)
+	a.vary = varyOn(cfg.Header)
 	if cfg.Store == nil && a.cfg.Store != nil {
 		cfg.Store = a.cfg.Store
 	}

@@ -100,7 +100,7 @@ func (m *Manager) succession(ctx context.Context, s *store.Session, before []tok
 	return &succession{session: s, values: values, before: before, crowd: crowd}, nil
 }
 
-// held returns the tokens of ours that the request's cookies are, also those of
+// held returns the tokens of ours that the request has, also those of
 // visitors: one, but for a browser in which someone put another.
 func (m *Manager) held(r *http.Request) ([]token, error) {
 	var tokens []token
@@ -109,6 +109,12 @@ func (m *Manager) held(r *http.Request) ([]token, error) {
 		if m.parseToken(value, &t) && m.signer(&t) >= 0 || m.visitor(value, &t) >= 0 {
 			tokens = append(tokens, t)
 		}
+	}
+	if lines, ok := m.byHeader(r); ok {
+		for _, value := range lines[:min(len(lines), 4)] {
+			add(value)
+		}
+		return tokens, nil
 	}
 	if m.cfg.Cookies != nil {
 		value, err := m.plugged(r)
@@ -156,6 +162,10 @@ func (m *Manager) crowded(list []store.Session) []string {
 // give sends the browser its half of s. Stays says that what CarryOver lists of
 // the app's own gorilla session, if that keeps it, does.
 func (m *Manager) give(w http.ResponseWriter, r *http.Request, t *token, s *store.Session, now time.Time, stays bool) error {
+	if _, ok := m.byHeader(r); ok {
+		m.setHeader(w, t.text())
+		return nil
+	}
 	if m.cfg.Cookies != nil {
 		return m.plug(w, r, t.text(), m.remains(s, now), stays)
 	}

@@ -111,8 +111,9 @@ func (m *Manager) staying(values map[any]any) map[any]any {
 // plugStays reports whether that stays for s: if a visitor had it, or the same
 // user.
 func (m *Manager) plugStays(r *http.Request, s *store.Session, before []token) (bool, error) {
+	_, byHeader := m.byHeader(r)
 	switch {
-	case m.cfg.Cookies == nil || len(m.cfg.CarryOver) == 0:
+	case m.cfg.Cookies == nil || len(m.cfg.CarryOver) == 0 || byHeader:
 		return false, nil
 	case len(before) == 0:
 		// A key that none of the secrets has marked may have been anyone's.

@@ -11,9 +11,9 @@ import (
 )
 
 // End logs the browser out, and no longer remembers it. It is no error if it was
-// not logged in. A cookie
-// that none of the secrets can read is left alone: it may be of another app on
-// the same host. If the store fails, the browser still is logged in.
+// not logged in. A cookie that none of the secrets can read is left alone: it may
+// be of another app on the same host. If the store fails, the browser still is
+// logged in.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	tokens, err := m.held(r)
 	if err != nil {
@@ -28,7 +28,10 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 			return failed("end", err)
 		}
 	}
+	_, byHeader := m.byHeader(r)
 	switch {
+	case byHeader:
+		m.setHeader(w, "")
 	case len(tokens) == 0:
 	case m.cfg.Cookies != nil:
 		if err := m.unplug(w, r); err != nil {

@@ -48,9 +48,10 @@ func (cfg *Config) checkRemember(wrong func(format string, args ...any)) {
 
 // BeginRemembered is [Manager.Begin] for a browser whose user wants to stay
 // logged in there: for Config.Remember, [Manager.Restore] begins another session
-// when this one is over. If Config.Remember is zero, it is Begin.
+// when this one is over. If Config.Remember is zero, or the request's session
+// travels in Config.Header, it is Begin.
 func (m *Manager) BeginRemembered(w http.ResponseWriter, r *http.Request, s *store.Session) error {
-	if m.cfg.Remember <= 0 {
+	if _, ok := m.byHeader(r); ok || m.cfg.Remember <= 0 {
 		return m.Begin(w, r, s)
 	}
 	t := newRememberToken(m.keys[0], m.cfg.Now())

@@ -98,6 +98,7 @@ func (cfg *Config) setDefaults() {
 	if cfg.SameSite == 0 {
 		cfg.SameSite = http.SameSiteLaxMode
 	}
+	cfg.Header = http.CanonicalHeaderKey(cfg.Header)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -141,6 +142,7 @@ func (cfg *Config) check() error {
 		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
 	}
 	cfg.checkAttributes(wrong)
+	cfg.checkHeader(wrong)
 	cfg.checkRemember(wrong)
 	checkCarryOver(cfg.CarryOver, wrong)
 	if cfg.Store != nil && len(cfg.CarryOver) > 0 && noValues(cfg.Store) != nil {

@@ -98,7 +98,7 @@ func (m *Manager) parseRemembered(s string, t *rememberToken) int {
 // heldRemembered returns the remember tokens of ours that the request has: one,
 // but for a browser in which someone put another.
 func (m *Manager) heldRemembered(r *http.Request) []rememberToken {
-	if m.cfg.Remembers == nil {
+	if _, ok := m.byHeader(r); ok || m.cfg.Remembers == nil {
 		return nil
 	}
 	var held []rememberToken

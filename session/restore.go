@@ -46,7 +46,7 @@ var errAgain = errors.New("another request was quicker")
 // again within 30 seconds. What is after that taken for theft may also be an
 // answer that never arrived: its user has to log in.
 func (m *Manager) Restore(w http.ResponseWriter, r *http.Request) (Found, *http.Request, error) {
-	if m.cfg.Remember <= 0 {
+	if _, ok := m.byHeader(r); ok || m.cfg.Remember <= 0 {
 		return Found{}, r, ErrNone
 	}
 	value, n := findCookie(r, m.rememberCookie)

@@ -107,7 +107,10 @@ type Config struct {
 	// Header, if not empty, is for apps that keep no cookies. A request that has
 	// a header of this name, such as "X-Session", is looked for a session there and
 	// in no cookie, and a key that the request is given stands in the same header of
-	// the answer. A client that has none yet sends it empty.
+	// the answer, whose Cache-Control is then no-store. A client that has none yet
+	// sends it empty, and drops the one that it has if the answer's is empty. More
+	// than one such header is as good as none. What a browser needs to come back
+	// from a provider stays in cookies.
 	Header string
 
 	// Lifetime ends a session however much it is used. The default is 30 days.

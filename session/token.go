@@ -113,8 +113,14 @@ func (m *Manager) read(r *http.Request, t *token) (bool, error) {
 	return err == nil && m.parseToken(value, t), err
 }
 
-// half returns what the browser keeps, or "".
+// half returns what the browser keeps, or "", also if it sends more than one.
 func (m *Manager) half(r *http.Request) (string, error) {
+	if lines, ok := m.byHeader(r); ok {
+		if len(lines) != 1 {
+			return "", nil
+		}
+		return lines[0], nil
+	}
 	value, n := findCookie(r, m.cookie)
 	if n > 1 {
 		return "", nil // whose is it?

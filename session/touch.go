@@ -76,7 +76,9 @@ func (m *Manager) resend(w http.ResponseWriter, r *http.Request, s *store.Sessio
 	}
 	t.markWith(m.keys[0])
 	life := m.remains(s, now)
-	if m.cfg.Cookies == nil {
+	if _, ok := m.byHeader(r); ok {
+		m.setHeader(w, t.text())
+	} else if m.cfg.Cookies == nil {
 		m.setCookie(w, m.cookie, t.text(), life)
 	} else if m.replug(w, r, t.text(), life) != nil {
 		return

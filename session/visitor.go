@@ -95,6 +95,10 @@ func (m *Manager) beginVisitor(w http.ResponseWriter, r *http.Request, values []
 // giveVisitor sends the browser its half of s. Nobody may do more by it than
 // before, so that a gorilla session of the app's that keeps it stays as it is.
 func (m *Manager) giveVisitor(w http.ResponseWriter, r *http.Request, t *token, s *store.Session) error {
+	if _, ok := m.byHeader(r); ok {
+		m.setHeader(w, t.text())
+		return nil
+	}
 	life := m.remains(s, m.cfg.Now())
 	if m.cfg.Cookies == nil {
 		m.setCookie(w, m.cookie, t.text(), life)
@@ -164,13 +168,21 @@ func (m *Manager) touchVisitor(ctx context.Context, s *store.Session) error {
 // far: who was logged in, or out, or was given a key in this request has
 // another now.
 func (m *Manager) answered(w http.ResponseWriter, r *http.Request) *http.Request {
-	value, set := setBefore(w.Header(), m.cookie)
+	name, value, set := "Cookie", "", false
+	if _, ok := m.byHeader(r); ok {
+		name = m.cfg.Header
+		if lines := w.Header()[name]; len(lines) > 0 {
+			value, set = lines[0], true
+		}
+	} else if value, set = setBefore(w.Header(), m.cookie); set {
+		value = m.cookie + "=" + value
+	}
 	if !set {
 		return r
 	}
 	after := r.WithContext(r.Context())
 	after.Header = r.Header.Clone()
-	after.Header["Cookie"] = []string{m.cookie + "=" + value}
+	after.Header[name] = []string{value}
 	return after
 }
 
