@@ -17,7 +17,7 @@ import (
 
 // serveAccount shows ways to log in and open sessions to whoever they are.
 func (a *Auth) serveAccount(w http.ResponseWriter, r *http.Request, _ *entry) {
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	switch {
 	case err != nil:
 		a.fail(w, r, "account", "", err)
@@ -78,7 +78,7 @@ func firstOf(texts ...string) string {
 
 // serveUnlink takes one way to log in from whoever is logged in.
 func (a *Auth) serveUnlink(w http.ResponseWriter, r *http.Request, e *entry) {
-	who := a.mayChange(w, r, "unlink", e)
+	who, r := a.mayChange(w, r, "unlink", e)
 	if who == nil {
 		return
 	}
@@ -163,7 +163,7 @@ func (a *Auth) serveSession(w http.ResponseWriter, r *http.Request, _ *entry) {
 		a.fail(w, r, "session", "", errRefused)
 		return
 	}
-	who, err := a.visitor(r)
+	who, _, err := a.restored(w, r)
 	if err != nil {
 		a.fail(w, r, "session", "", err)
 		return
@@ -183,7 +183,10 @@ func (a *Auth) serveSession(w http.ResponseWriter, r *http.Request, _ *entry) {
 	if who != nil {
 		u, s := who.User, who.Session
 		answer.User = &user{u.ID, u.Name, u.Username, u.AvatarURL}
-		answer.Provider, answer.AuthTime, answer.ExpiresAt = s.Provider, &s.AuthTime, &s.ExpiresAt
+		answer.Provider, answer.ExpiresAt = s.Provider, &s.ExpiresAt
+		if !s.AuthTime.IsZero() {
+			answer.AuthTime = &s.AuthTime
+		}
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

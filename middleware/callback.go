@@ -93,7 +93,9 @@ func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) (op stri
 		return op, err
 	}
 	// Whoever is logged in is asked for first, since a store that does not
-	// answer must leave the flow, and what was posted, as it is.
+	// answer must leave the flow, and what was posted, as it is. Nobody is
+	// restored: a login takes the place of who was remembered, and what else a
+	// flow is for belongs to the session in which it began.
 	who, err := a.visitor(r)
 	var f session.Flow
 	if err == nil {
@@ -196,6 +198,9 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	if r.Context().Err() != nil {
 		return nil // the browser is gone: it would not learn of its session
 	}
+	if f.Remember {
+		r = r.WithContext(WithRemember(r.Context()))
+	}
 	if err := a.startLogin(w, r, v, s, who); err != nil {
 		return err
 	}
@@ -212,7 +217,11 @@ func (a *Auth) sessionFor(v *arrival) *store.Session {
 
 // startSession begins s under a new key, in place of the browser's session.
 func (a *Auth) startSession(w http.ResponseWriter, r *http.Request, s *store.Session, who *session.Found) error {
-	if err := a.sessions.Begin(w, r, s); err != nil {
+	begin := a.sessions.Begin
+	if wantsRemembered(r.Context()) {
+		begin = a.sessions.BeginRemembered
+	}
+	if err := begin(w, r, s); err != nil {
 		return storeFailed(err)
 	}
 	if who != nil && who.User.ID != s.UserID {

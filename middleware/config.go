@@ -36,8 +36,8 @@ type Config struct {
 	Path string
 
 	// LoginURL is where RequireUser sends visitors, with the parameter return_to
-	// added. The default is Handler's own page or, with one provider only,
-	// straight to that provider.
+	// added. The default is Handler's own page or, with one provider only and
+	// nothing to ask people, straight to that provider.
 	LoginURL string
 
 	// AfterLogin and AfterLogout are where people go who were not on their

@@ -29,20 +29,24 @@ type site struct {
 	clock    *clock
 }
 
-func newSite(t testing.TB, providers func(*providertest.Server) []provider.Provider) *site {
+func newSite(t testing.TB, providers func(*providertest.Server) []provider.Provider, change ...func(*middleware.Config)) *site {
 	t.Helper()
 	s := &site{idp: providertest.NewServer(t), signedUp: make(chan string, 100), clock: &clock{now: time.Now()}}
 	mux := http.NewServeMux()
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	var err error
-	s.auth, err = middleware.New(middleware.Config{
+	cfg := middleware.Config{
 		BaseURL: s.URL, Secret: secret, Store: memstore.New(), Session: sessionAt(s.clock),
 		OnSignUp: func(_ context.Context, u *store.User, _ provider.Identity) error {
 			s.signedUp <- u.Name
 			return nil
 		},
-	}, providers(s.idp)...)
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s.auth, err = middleware.New(cfg, providers(s.idp)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,6 +90,10 @@ func (a *Auth) fresh(s *store.Session, d time.Duration) bool {
 // visitor; any other error means that the store failed, which says nothing
 // about who is asking. The User may be shared with other requests: do not
 // change it.
+//
+// Since it cannot set cookies, it begins no session for a browser that is
+// remembered, whose user it takes for a visitor until LoadUser or RequireUser
+// has seen the browser.
 func (a *Auth) User(r *http.Request) (*store.User, error) {
 	f, err := a.sessions.Resolve(r)
 	if err != nil {
@@ -125,6 +129,9 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 		resolve = a.sessions.ResolveNow
 	}
 	f, err := resolve(r)
+	if errors.Is(err, session.ErrNone) {
+		f, r, err = a.restore(w, r)
+	}
 	switch {
 	case nobody(err):
 		return r, nil, nil
@@ -180,6 +187,12 @@ func varyOn(header string) []string {
 // turnAway answers a visitor's request that needs a user. A page load is sent
 // to log in there.
 func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, there string) {
+	if a.cfg.Session.Remember > 0 && prefetched(r) {
+		// The person may be remembered, and is not to get the login page that was
+		// fetched before they asked.
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if wantsPage(r) {
 		redirect(w, there)
 		return
@@ -196,7 +209,7 @@ func (a *Auth) loginURL(returnTo string) string {
 			sep = "&"
 		}
 		return a.cfg.LoginURL + sep + strings.TrimPrefix(withReturnTo("", returnTo), "?")
-	case len(a.entries) == 1 && len(a.cfg.LocalAccounts) == 0 && a.entries[0].info.Asks == "":
+	case len(a.entries) == 1 && len(a.cfg.LocalAccounts) == 0 && a.entries[0].info.Asks == "" && a.cfg.Session.Remember == 0:
 		return a.LoginPath(a.entries[0].info.ID, returnTo)
 	}
 	return withReturnTo(a.prefix+"/login", returnTo)

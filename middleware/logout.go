@@ -9,7 +9,7 @@ import (
 // serveLogout answers GET with a page of one button, so that a link to it
 // works, and POST by logging out.
 func (a *Auth) serveLogout(w http.ResponseWriter, r *http.Request, _ *entry) {
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	if err != nil {
 		a.fail(w, r, "logout", "", err)
 		return
@@ -47,10 +47,10 @@ func (a *Auth) serveLogout(w http.ResponseWriter, r *http.Request, _ *entry) {
 }
 
 // Logout ends the browser's session, here and wherever else its key may be, and
-// every login under way. It is no error if nobody was logged in. It writes
+// every login under way, and no longer remembers the browser. It is no error if nobody was logged in. It writes
 // headers and no body.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	if err == nil {
 		err = a.logout(w, r, who)
 	}

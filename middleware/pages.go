@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -52,6 +53,14 @@ type pageData struct {
 	LogoutCSRF  string
 	LoginURL    string
 	CanEnd      bool
+	CanRemember bool
+	Remember    bool // was asked for
+}
+
+// Plain returns the buttons with which no question stands: they share one form, so
+// that the person is asked once whether to be remembered.
+func (d pageData) Plain() []button {
+	return slices.DeleteFunc(slices.Clone(d.Buttons), func(b button) bool { return b.Asks != "" })
 }
 
 // A button begins something by POST.

@@ -45,7 +45,7 @@ func (a *Auth) handle(sessionID string) string { return a.sessions.CSRF(sessionI
 
 // serveRevoke ends one of the user's sessions, or all others.
 func (a *Auth) serveRevoke(w http.ResponseWriter, r *http.Request, _ *entry) {
-	who := a.mayChange(w, r, "revoke", nil)
+	who, r := a.mayChange(w, r, "revoke", nil)
 	if who == nil {
 		return
 	}

@@ -31,7 +31,7 @@ func (a *Auth) visitor(r *http.Request) (*session.Found, error) {
 // serveLogin answers /login, the page of all ways in, and /login/{provider},
 // where a login begins.
 func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	if err != nil {
 		a.fail(w, r, "login", "", err)
 		return
@@ -63,7 +63,7 @@ func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
 	if r.Method == http.MethodPost {
 		req.Scopes = r.PostForm["scope"]
 	}
-	f := session.Flow{Purpose: session.Login, ReturnTo: a.ReturnTo(r)}
+	f := session.Flow{Purpose: session.Login, ReturnTo: a.ReturnTo(r), Remember: a.askedToRemember(r)}
 	if who != nil {
 		f.UserID, f.SessionID = who.User.ID, who.Session.ID
 	}
@@ -77,7 +77,10 @@ func (a *Auth) serveLogin(w http.ResponseWriter, r *http.Request, e *entry) {
 // loginPage shows a button for each of the entries. It begins nothing: each
 // button is a POST.
 func (a *Auth) loginPage(w http.ResponseWriter, r *http.Request, entries []*entry, who *session.Found) {
-	data := pageData{Title: "Log in", ReturnTo: a.ReturnTo(r)}
+	data := pageData{
+		Title: "Log in", ReturnTo: a.ReturnTo(r),
+		CanRemember: a.cfg.Session.Remember > 0, Remember: a.askedToRemember(r),
+	}
 	if who != nil {
 		data.User = who.User.Name
 		data.Home = data.ReturnTo
@@ -185,7 +188,7 @@ func asProviderError(e *entry, op string, err error) error {
 
 // serveLink begins to add one more way in for whoever is logged in.
 func (a *Auth) serveLink(w http.ResponseWriter, r *http.Request, e *entry) {
-	who := a.mayChange(w, r, "link", e)
+	who, r := a.mayChange(w, r, "link", e)
 	if who == nil {
 		return
 	}
@@ -211,17 +214,18 @@ const (
 )
 
 // mayChange returns who is logged in, if the request is a POST by which they
-// mean to change what is theirs. Otherwise it answers the request itself.
-func (a *Auth) mayChange(w http.ResponseWriter, r *http.Request, op string, e *entry) *session.Found {
+// mean to change what is theirs, and the request with their session and its form
+// read. Otherwise it answers the request itself.
+func (a *Auth) mayChange(w http.ResponseWriter, r *http.Request, op string, e *entry) (*session.Found, *http.Request) {
 	id := ""
 	if e != nil {
 		id = e.info.ID
 	}
 	if err := a.limited(r, op); err != nil {
 		a.fail(w, r, op, id, err)
-		return nil
+		return nil, r
 	}
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	if err == nil {
 		err = form(r)
 	}
@@ -232,22 +236,22 @@ func (a *Auth) mayChange(w http.ResponseWriter, r *http.Request, op string, e *e
 		// A forged request must not learn whether anybody is logged in.
 		if a.guardChange(r, false) == refuse {
 			a.fail(w, r, op, id, errRefused)
-			return nil
+			return nil, r
 		}
 		a.fail(w, r, op, id, ErrNoUser)
 	case a.guardChange(r, a.sessions.ValidCSRF(who.Session.ID, op, r.PostForm.Get("csrf"))) != allow:
 		a.fail(w, r, op, id, errRefused)
 	default:
-		return who
+		return who, r
 	}
-	return nil
+	return nil, r
 }
 
 // serveReauth answers /reauth, a page with a button for each account that can
 // prove who its user is, and POST /reauth/{provider}, where such a proof begins.
 func (a *Auth) serveReauth(w http.ResponseWriter, r *http.Request, e *entry) {
 	if e != nil {
-		who := a.mayChange(w, r, "reauth", e)
+		who, r := a.mayChange(w, r, "reauth", e)
 		if who == nil {
 			return
 		}
@@ -257,7 +261,7 @@ func (a *Auth) serveReauth(w http.ResponseWriter, r *http.Request, e *entry) {
 		}, provider.Request{Scopes: r.PostForm["scope"], LoginHint: cut(r.PostForm.Get("login_hint"), 200)})
 		return
 	}
-	who, err := a.visitor(r)
+	who, r, err := a.restored(w, r)
 	switch {
 	case err != nil:
 		a.fail(w, r, "reauth", "", err)

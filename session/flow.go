@@ -39,6 +39,7 @@ type Flow struct {
 	Issuer      string // whom the callback must be from, if that was known
 	CallbackURL string // where the service was told to return to
 	Reauth      bool   // the service was asked to prove the person again
+	Remember    bool   // the person wants the browser to be remembered
 }
 
 // Purpose is what a flow is for.

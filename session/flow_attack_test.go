@@ -100,7 +100,7 @@ func TestTamperedFlow(t *testing.T) {
 	longAll.Memo, longAll.ReturnTo, longAll.CallbackURL = longMemo.Memo[1:], longMemo.Memo[1:], longMemo.Memo[1:]
 	for name, p := range map[string][]byte{
 		"empty": {}, "short": plain[:41], "cut": plain[:len(plain)-1], "longer": append(slices.Clone(plain), 0),
-		"no purpose": flowPlain(one, noon, 0, 0), "purpose": flowPlain(one, noon, 4, 0), "flags": flowPlain(one, noon, 1, 2),
+		"no purpose": flowPlain(one, noon, 0, 0), "purpose": flowPlain(one, noon, 4, 0), "flags": flowPlain(one, noon, 1, 4),
 		"of another state": flowPlain(two, noon, 1, 0), "long memo": flowPlain(longMemo, noon, 1, 0), "long": flowPlain(longAll, noon, 1, 0),
 	} {
 		try(name, ours.seal("flow", dayOf(noon), make([]byte, 12), flowAAD(one.State), p), "tx_invalid")

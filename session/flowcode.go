@@ -11,8 +11,11 @@ const (
 	maxText     = 1024 // of Memo and ReturnTo
 	maxProvider = 40
 	maxID       = 64
-	reauthFlag  = 1
 	flowFixed   = 1 + 1 + 8 + stateSize
+
+	// Flags. What has one that an older process does not know is no flow to it.
+	reauthFlag   = 1
+	rememberFlag = 2
 )
 
 // encode writes f as bytes. Its error comes with a reason.
@@ -34,7 +37,10 @@ func (f Flow) encode() (plain []byte, reason string, err error) {
 	}
 	b := append(make([]byte, 0, n), byte(f.Purpose), 0)
 	if f.Reauth {
-		b[1] = reauthFlag
+		b[1] |= reauthFlag
+	}
+	if f.Remember {
+		b[1] |= rememberFlag
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(f.Began.UnixMilli()))
 	b = append(b, state...)
@@ -49,12 +55,13 @@ func decodeFlow(b []byte) (Flow, bool) {
 		return Flow{}, false
 	}
 	f := Flow{
-		Purpose: Purpose(b[0]),
-		Reauth:  b[1] == reauthFlag,
-		Began:   time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:]))).UTC(),
-		State:   b64.EncodeToString(b[10:flowFixed]),
+		Purpose:  Purpose(b[0]),
+		Reauth:   b[1]&reauthFlag != 0,
+		Remember: b[1]&rememberFlag != 0,
+		Began:    time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:]))).UTC(),
+		State:    b64.EncodeToString(b[10:flowFixed]),
 	}
-	if f.Purpose < Login || f.Purpose > Reauth || b[1] > reauthFlag {
+	if f.Purpose < Login || f.Purpose > Reauth || b[1] > reauthFlag|rememberFlag {
 		return Flow{}, false
 	}
 	b = b[flowFixed:]

@@ -70,6 +70,8 @@ func FuzzFlow(f *testing.F) {
 	}
 	f.Add("", plain)
 	f.Add("", flowPlain(flow, noon, 3, 1))
+	f.Add("", flowPlain(flow, noon, 1, 3))
+	f.Add("", flowPlain(flow, noon, 1, 4))
 	f.Add("", plain[:42])
 	f.Fuzz(func(t *testing.T, value string, inner []byte) {
 		c := newBrowser(t)
@@ -90,7 +92,10 @@ func FuzzFlow(f *testing.F) {
 			}
 			flags := byte(0)
 			if got.Reauth {
-				flags = 1
+				flags |= 1
+			}
+			if got.Remember {
+				flags |= 2
 			}
 			if again := flowPlain(got, got.Began, byte(got.Purpose), flags); string(again) != string(inner) {
 				t.Fatalf("two spellings of one flow: %q and %q", inner, again)

@@ -283,3 +283,25 @@ func TestRememberTurnedOff(t *testing.T) {
 		t.Errorf("got cookies %v, session %+v", c.cookies, s)
 	}
 }
+
+// What the person wanted when the login began travels in its flow.
+func TestFlowRemembers(t *testing.T) {
+	w, b, day := newWorld(t), newBrowser(t), dayOf(noon)
+	for flags, want := range []session.Flow{{}, {Reauth: true}, {Remember: true}, {Reauth: true, Remember: true}} {
+		f := newFlow()
+		f.Reauth, f.Remember = want.Reauth, want.Remember
+		sealed := newSchedule(secretA, audience).seal("flow", day, make([]byte, 12), flowAAD(f.State), flowPlain(f, noon, byte(f.Purpose), byte(flags)))
+		if err := b.begin(w.m, f); err != nil {
+			t.Fatal(err)
+		}
+		f.Began = noon
+		if got, err := b.clone().callback(w.m, f.State); err != nil || got != f {
+			t.Errorf("got %+v, %v, want %+v", got, err, f)
+		}
+		// By hand as well, so that the flag stays where it is.
+		b.set(flowName(f.State), sealed)
+		if got, err := b.callback(w.m, f.State); !errors.Is(err, session.ErrUsed) || got != f {
+			t.Errorf("got %+v, %v, want %+v", got, err, f)
+		}
+	}
+}
