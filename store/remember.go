@@ -23,7 +23,8 @@ type Remembered struct {
 }
 
 // A Rememberer keeps the browsers that are remembered. Deleting a user deletes
-// theirs, if the store keeps users as well.
+// theirs, if the store keeps users as well; and if it keeps sessions, it keeps
+// their [Session.Family].
 type Rememberer interface {
 	// CreateRemembered stores a new one, or returns ErrExists.
 	CreateRemembered(ctx context.Context, r *Remembered) error

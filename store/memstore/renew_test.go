@@ -164,6 +164,39 @@ func TestWatchNested(t *testing.T) {
 	}
 }
 
+// A transaction within another takes back browsers and values as well.
+func TestNestedTransactOfMore(t *testing.T) {
+	ctx := t.Context()
+	s := memstore.New()
+	end := time.Now().Add(time.Hour)
+	if err := s.CreateSession(ctx, &store.Session{ID: "s1", ExpiresAt: end}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateRemembered(ctx, &store.Remembered{ID: "b1", ExpiresAt: end}); err != nil {
+		t.Fatal(err)
+	}
+	failed := errors.New("failed")
+	err := s.Transact(ctx, func(tx store.Store) error {
+		inner := store.Transact(ctx, tx, func(tx store.Store) error {
+			more := tx.(*memstore.Store)
+			return errors.Join(more.DeleteRemembered(ctx, "b1"), more.SwapSessionValues(ctx, "s1", nil, []byte("cart")), failed)
+		})
+		if !errors.Is(inner, failed) {
+			t.Errorf("got error %v, want %v", inner, failed)
+		}
+		return tx.Mark(ctx, "m", end)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Remembered(ctx, "b1"); err != nil {
+		t.Errorf("Remembered: got error %v, want none", err)
+	}
+	if _, values, err := s.SessionValues(ctx, "s1"); err != nil || len(values) != 0 {
+		t.Errorf("SessionValues: got %q, %v; want none", values, err)
+	}
+}
+
 // A watcher may take its time without holding up those who write.
 func TestWatchersHoldUpNoWrites(t *testing.T) {
 	ctx := t.Context()

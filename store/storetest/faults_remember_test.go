@@ -156,6 +156,33 @@ func swapFaults() map[string]func(*faulty) {
 				return but(s.Store.SwapRemembered(ctx, validator, r), store.ErrExists, strings.HasPrefix(r.ID, "once"))
 			}
 		},
+		"SwapRememberedLogout": func(s *faulty) { // whichever comes second does not see the first
+			var mu sync.Mutex
+			calls := 0
+			again := func(ctx context.Context, id string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if calls++; calls%2 == 0 {
+					_ = s.Store.CreateRemembered(ctx, browser(&store.User{}, id))
+				}
+			}
+			browsers := s.met()
+			s.deleteUserRemembered = func(ctx context.Context, userID, except string) error {
+				err := s.Store.DeleteUserRemembered(ctx, userID, except)
+				all := browsers.find(func(r store.Remembered) bool { return strings.HasPrefix(r.ID, "logout") })
+				if len(all) > 0 {
+					again(ctx, all[len(all)-1].ID)
+				}
+				return err
+			}
+			s.swapRemembered = func(ctx context.Context, validator []byte, r *store.Remembered) error {
+				err := s.Store.SwapRemembered(ctx, validator, r)
+				if strings.HasPrefix(r.ID, "logout") {
+					again(ctx, r.ID)
+				}
+				return err
+			}
+		},
 		"RememberedTextsAreNeverCut": func(s *faulty) {
 			s.createRemembered = func(ctx context.Context, r *store.Remembered) error {
 				c := *r

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,6 +104,26 @@ func sessionValueFaults() map[string]func(*faulty) {
 				}
 				return err
 			})
+		},
+		"SwapSessionValuesLogout": func(s *faulty) { // whichever comes second does not see the first
+			var mu sync.Mutex
+			calls := map[string]int{}
+			again := func(ctx context.Context, id string) {
+				mu.Lock()
+				defer mu.Unlock()
+				if calls[id]++; calls[id] == 2 && strings.HasPrefix(id, "logout") {
+					_ = s.Store.CreateSession(ctx, visit(&store.User{}, id))
+				}
+			}
+			swap(s, func(ctx context.Context, id string, _, _ []byte, err error) error {
+				again(ctx, id)
+				return err
+			})
+			s.deleteSession = func(ctx context.Context, id string) error {
+				err := s.Store.DeleteSession(ctx, id)
+				again(ctx, id)
+				return err
+			}
 		},
 		"SwapSessionValuesTooMuch": func(s *faulty) {
 			s.swapSessionValues = func(ctx context.Context, id string, old, values []byte) error {

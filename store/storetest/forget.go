@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,6 +102,26 @@ func swapRules() []rule {
 							t.Errorf("call %d returned %v; its Validator is stored: %v", i, err, now)
 						}
 					}
+				}
+			})},
+		{"SwapRememberedLogout", "Of a browser that is swapped while it is forgotten, nothing remains.",
+			remembers(func(ctx context.Context, t testing.TB, s store.Store, r store.Rememberer) {
+				u, _ := signUp(ctx, t, s, "ann")
+				for round := range 5 {
+					b := remember(ctx, t, r, u, fmt.Sprint("logout", round))
+					next := *b
+					next.Validator = []byte("new")
+					errs := atOnce(2, func(i int) error {
+						if i == 0 {
+							return r.DeleteUserRemembered(ctx, u.ID, "")
+						}
+						return r.SwapRemembered(ctx, b.Validator, &next)
+					})
+					must(t, "DeleteUserRemembered", errs[0])
+					if errs[1] != nil && !errors.Is(errs[1], store.ErrNotFound) {
+						t.Errorf("SwapRemembered: got error %v, want none or %v", errs[1], store.ErrNotFound)
+					}
+					wantForgotten(ctx, t, r, b.ID)
 				}
 			})},
 		{"RememberedTextsAreNeverCut", "Texts of a remembered browser come back as they were; what is too long for a store, or what it cannot keep, is an error.",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -161,6 +162,25 @@ func sessionValueRules() []rule {
 						t.Errorf("got %q, want each of %d letters once", got, n)
 						break
 					}
+				}
+			})},
+		{"SwapSessionValuesLogout", "Of a session whose values are swapped while it is ended, nothing remains.",
+			with(func(ctx context.Context, t testing.TB, s store.Store, v store.SessionValuer) {
+				u, _ := signUp(ctx, t, s, "ann")
+				for round := range 5 {
+					id := fmt.Sprint("logout", round)
+					logIn(ctx, t, s, u, id)
+					errs := atOnce(2, func(i int) error {
+						if i == 0 {
+							return s.DeleteSession(ctx, id)
+						}
+						return v.SwapSessionValues(ctx, id, nil, []byte("cart"))
+					})
+					must(t, "DeleteSession", errs[0])
+					if errs[1] != nil && !errors.Is(errs[1], store.ErrNotFound) {
+						t.Errorf("SwapSessionValues: got error %v, want none or %v", errs[1], store.ErrNotFound)
+					}
+					wantEnded(ctx, t, s, id)
 				}
 			})},
 		{"SwapSessionValuesTooMuch", "More than MaxValues bytes are kept whole or refused with ErrBadText; then nothing has changed.",
