@@ -23,8 +23,12 @@ func (a *Auth) serveCallback(w http.ResponseWriter, r *http.Request, e *entry) {
 		a.fail(w, r, "callback", e.info.ID, err)
 		return
 	}
-	if r.Method == http.MethodPost {
+	switch {
+	case r.Method == http.MethodPost:
 		a.keepPost(w, r, e)
+		return
+	case a.strict() && !onlyState(r):
+		a.keepCallback(w, r, e)
 		return
 	}
 	if op, err := a.finish(w, r, e); err != nil {
@@ -50,7 +54,7 @@ func (a *Auth) keepPost(w http.ResponseWriter, r *http.Request, e *entry) {
 		a.fail(w, r, "callback", e.info.ID, err)
 		return
 	}
-	redirect(w, a.prefix+"/callback/"+url.PathEscape(e.info.ID)+"?state="+url.QueryEscape(r.PostForm.Get("state")))
+	a.goOn(w, r, e, r.PostForm.Get("state"))
 }
 
 // onlyAsked refuses tokens, which nobody asked for in a callback.
@@ -63,32 +67,42 @@ func onlyAsked(params url.Values) error {
 	return nil
 }
 
-// params returns what the provider sent, by query or by form_post.
-func (a *Auth) params(w http.ResponseWriter, r *http.Request, e *entry) (params url.Values, posted bool, err error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+// params returns what the provider sent, by query or as it was kept.
+func (a *Auth) params(w http.ResponseWriter, r *http.Request, e *entry) (params url.Values, kept bool, err error) {
+	query, err := callbackQuery(r)
 	if err != nil {
-		return nil, false, because("bad_request", errBadRequest)
+		return nil, false, err
 	}
-	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied", "user"} {
-		if len(query[name]) > 1 {
-			return nil, false, because("duplicate_param", errBadRequest)
-		}
-	}
-	if query.Get("state") == "" {
-		return nil, false, because("state_missing", provider.ErrState)
-	}
-	if e.info.PostsBack && len(query) == 1 {
+	if (e.info.PostsBack || a.strict()) && len(query) == 1 {
 		params, err := a.sessions.TakePost(w, r, query.Get("state"))
 		return params, true, err
 	}
 	return query, false, nil
 }
 
+// callbackQuery returns the query of a callback. It has a state, and nothing
+// that matters twice.
+func callbackQuery(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, because("bad_request", errBadRequest)
+	}
+	for _, name := range []string{"state", "code", "iss", "error", "error_description", "oauth_token", "oauth_verifier", "denied", "user"} {
+		if len(query[name]) > 1 {
+			return nil, because("duplicate_param", errBadRequest)
+		}
+	}
+	if query.Get("state") == "" {
+		return nil, because("state_missing", provider.ErrState)
+	}
+	return query, nil
+}
+
 // finish finds the flow of a callback and ends it. It returns what the flow was
 // for, as far as that is known, for an error to tell.
 func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) (op string, err error) {
 	op = "callback"
-	params, posted, err := a.params(w, r, e)
+	params, kept, err := a.params(w, r, e)
 	if err != nil {
 		return op, err
 	}
@@ -110,8 +124,8 @@ func (a *Auth) finish(w http.ResponseWriter, r *http.Request, e *entry) (op stri
 	case errors.Is(err, session.ErrFlow):
 		return op, err
 	case err != nil:
-		if posted {
-			err = errors.Join(err, a.sessions.KeepPost(w, r, params))
+		if kept {
+			err = errors.Join(err, a.keepAgain(w, r, e, params))
 		}
 		return op, err
 	case f.Provider != e.info.ID:

@@ -39,6 +39,7 @@ func newPages() *pages {
 type pageData struct {
 	Title, Text string
 	Again       string // where to try again
+	Onward      string // where the browser goes by itself
 	Home        string
 	ID          string
 	User        string // who is logged in, if anyone
@@ -95,9 +96,9 @@ func (a *Auth) page(w http.ResponseWriter, r *http.Request, status int, name str
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	// Browsers without Fetch Metadata say with the Referer that a form is ours.
-	// An error has no form, and its URL may be a callback's, with the code.
+	// These have no form, and their URL may be a callback's, with the code.
 	referrer := "same-origin"
-	if name == "error" {
+	if name == "error" || name == "onward" {
 		referrer = "no-referrer"
 	}
 	h.Set("Referrer-Policy", referrer)

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -14,6 +16,8 @@ const (
 	maxCode        = 2048
 	maxUser        = 1024
 	maxDescription = 256
+
+	postWhole = 0x80 // in place of which texts are there: all are, with their names
 )
 
 // postTexts lists what is kept of a posted callback, in the order in which it
@@ -72,7 +76,38 @@ func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Va
 	return nil
 }
 
-// TakePost returns what KeepPost kept for that state, and forgets it. If there
+// KeepCallback is KeepPost for a callback that came by GET, for an app whose
+// session's cookie is [http.SameSiteStrictMode]: the browser sends that one not
+// even along with a link from another site. It keeps every parameter, as long as
+// all of them fit into a cookie.
+func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
+	fail := func(reason string) error { return &Error{Op: "post", Reason: reason, Err: ErrFlow} }
+	state := params.Get("state")
+	if reason := badState(state); reason != "" {
+		return fail(reason)
+	}
+	now := m.cfg.Now()
+	b := append(binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli())), postWhole)
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params.Get(name)
+		switch {
+		case len(params[name]) > 1:
+			return fail("duplicate_param")
+		case len(name)+len(value) > maxSealed:
+			return fail("too_long")
+		case name != "state":
+			b = appendText(appendText(b, name), value)
+		}
+	}
+	value, err := m.seal("post", now, m.postAAD(state), b)
+	if err != nil {
+		return fail("too_long")
+	}
+	m.setCookie(w, m.postCookie, value, postLife)
+	return nil
+}
+
+// TakePost returns what KeepPost or KeepCallback kept for that state, and forgets it. If there
 // is nothing, the error is an ErrFlow. If the login cannot be finished now, as
 // when the store fails, KeepPost keeps it for another try.
 func (m *Manager) TakePost(w http.ResponseWriter, r *http.Request, state string) (url.Values, error) {
@@ -126,12 +161,25 @@ func encodePost(params url.Values, now time.Time) []byte {
 }
 
 func decodePost(b []byte) (params url.Values, kept time.Time, ok bool) {
-	if len(b) < 9 || b[8]>>len(postTexts) != 0 {
+	if len(b) < 9 || b[8] != postWhole && b[8]>>len(postTexts) != 0 {
 		return nil, time.Time{}, false
 	}
 	kept = time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
 	there, b := b[8], b[9:]
 	params = url.Values{}
+	if there == postWhole {
+		for len(b) > 0 {
+			var name, value string
+			if name, b, ok = cutText(b); ok {
+				value, b, ok = cutText(b)
+			}
+			if !ok {
+				return nil, time.Time{}, false
+			}
+			params.Set(name, value)
+		}
+		return params, kept, true
+	}
 	for i, t := range postTexts {
 		if there>>i&1 == 0 {
 			continue

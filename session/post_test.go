@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
@@ -206,5 +207,50 @@ func TestTamperedPost(t *testing.T) {
 	c.set(postName, seal(at+"\x00"))
 	if _, err := c.takePost(w.m, state); err != nil {
 		t.Errorf("sealed by hand: %v", err)
+	}
+}
+
+// A callback that came by GET is kept whole, or not at all.
+func TestKeepCallback(t *testing.T) {
+	state := session.NewState()
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for _, test := range []struct {
+		name   string
+		params url.Values
+		reason string
+	}{
+		{"no state", url.Values{"code": {"c"}}, "state_missing"},
+		{"foreign state", url.Values{"state": {"x"}}, "state_malformed"},
+		{"anything twice", url.Values{"state": {state}, "x": {"", ""}}, "duplicate_param"},
+		{"too long a value", url.Values{"state": {state}, "code": {long(2700)}}, "too_long"},
+		{"far too long a value", url.Values{"state": {state}, "code": {long(1 << 17)}}, "too_long"},
+		{"far too long a name", url.Values{"state": {state}, long(1 << 17): {"x"}}, "too_long"},
+		{"a state alone", url.Values{"state": {state}}, ""},
+		{"names of all kinds", url.Values{"state": {state}, "code": {"c"}, "sso": {"a+/=&"}, "empty": {""}, "": {"nameless"}, "ä\x00": {"\xff"}}, ""},
+		{"a long code", url.Values{"state": {state}, "code": {long(2600)}}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, b := newWorld(t), newBrowser(t)
+			err := b.do("GET", func(rw http.ResponseWriter, _ *http.Request) error { return w.m.KeepCallback(rw, test.params) })
+			if test.reason != "" {
+				wantReason(t, err, test.reason)
+				if !errors.Is(err, session.ErrFlow) || len(b.header) != 0 {
+					t.Errorf("got %v, header %v", err, b.header)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(postName) + len(b.value(postName)); n > 4000 {
+				t.Errorf("a cookie of %d bytes", n)
+			}
+			if _, err := b.takePost(w.m, session.NewState()); !errors.Is(err, session.ErrFlow) {
+				t.Errorf("for another login: got %v", err)
+			}
+			if got, err := b.takePost(w.m, state); err != nil || !reflect.DeepEqual(got, test.params) {
+				t.Errorf("got %v, %v, want %v", got, err, test.params)
+			}
+		})
 	}
 }
