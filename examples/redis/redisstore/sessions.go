@@ -92,7 +92,9 @@ func (s *Store) TouchSession(ctx context.Context, id string, seen, expires time.
 
 // DeleteSession implements [store.Sessions].
 func (s *Store) DeleteSession(ctx context.Context, id string) error {
-	return s.do(ctx, "delete a session", s.scripts.delete, "session:"+id, "session", id)
+	err := s.do(ctx, "delete a session", s.scripts.delete, "session:"+id, "session", id)
+	s.watchers.ended(id)
+	return err
 }
 
 // DeleteUserSessions implements [store.Sessions].
@@ -100,7 +102,9 @@ func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) e
 	if userID == "" {
 		return ctx.Err()
 	}
-	return s.do(ctx, "delete a user's sessions", s.scripts.deleteUser, "session-user:"+userID, "session", except)
+	err := s.do(ctx, "delete a user's sessions", s.scripts.deleteUser, "session-user:"+userID, "session", except)
+	s.watchers.tell(store.Change{UserID: userID})
+	return err
 }
 
 // SIDSessions implements [store.SIDFinder].

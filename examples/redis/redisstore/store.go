@@ -50,9 +50,10 @@ type Store struct {
 	// Set it before the store is used.
 	Now func() time.Time
 
-	client  redis.UniversalClient
-	prefix  string // what every key begins with
-	scripts scripts
+	client   redis.UniversalClient
+	prefix   string // what every key begins with
+	scripts  scripts
+	watchers watchers
 }
 
 var (
@@ -61,6 +62,7 @@ var (
 	_ store.SIDFinder       = (*Store)(nil)
 	_ store.MarkFinder      = (*Store)(nil)
 	_ store.Rememberer      = (*Store)(nil)
+	_ store.Watcher         = (*Store)(nil)
 )
 
 // An Option changes how a Store keeps things.

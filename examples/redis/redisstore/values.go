@@ -20,7 +20,9 @@ func (s *Store) ReplaceSessions(ctx context.Context, session *store.Session, val
 	for _, id := range over {
 		args = append(args, id)
 	}
-	return s.do(ctx, "create a session", s.scripts.create, "session:"+session.ID, args...)
+	err = s.do(ctx, "create a session", s.scripts.create, "session:"+session.ID, args...)
+	s.watchers.ended(over...)
+	return err
 }
 
 // RenewSession implements [store.SessionReplacer].
@@ -29,7 +31,9 @@ func (s *Store) RenewSession(ctx context.Context, id string, session *store.Sess
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, "renew a session", s.scripts.renew, "session:"+session.ID, append([]any{session.ID, id}, f...)...)
+	err = s.do(ctx, "renew a session", s.scripts.renew, "session:"+session.ID, append([]any{session.ID, id}, f...)...)
+	s.watchers.ended(id)
+	return err
 }
 
 // SessionValues implements [store.SessionValuer].

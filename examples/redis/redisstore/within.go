@@ -13,6 +13,11 @@ import (
 // changes none.
 type within struct{ joined }
 
+// Transact implements [store.Transactor], within the transaction there is.
+func (w *within) Transact(ctx context.Context, f func(store.Store) error) error {
+	return transact(ctx, w.users, w.Store, f, w.later)
+}
+
 func refused(op string) error {
 	return fmt.Errorf("redisstore: %s in a transaction, in which Redis has no part: %w", op, errors.ErrUnsupported)
 }
