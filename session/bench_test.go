@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -326,37 +325,6 @@ type header struct{ h http.Header }
 func (h *header) Header() http.Header         { return h.h }
 func (h *header) Write(p []byte) (int, error) { return len(p), nil }
 func (h *header) WriteHeader(int)             {}
-
-// How many bytes a session in the cache costs, beside its user's.
-func BenchmarkCacheSize(b *testing.B) {
-	const n = 60_000
-	for b.Loop() {
-		var before, after runtime.MemStats
-		w := newWorld(b)
-		at := time.Now()
-		all := &fresh{anyone{w}, at}
-		m, err := session.New(session.Config{
-			Store: all, Users: all, Secret: secretA, Audience: audience, Now: func() time.Time { return at },
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		ours := newSchedule(secretA, audience)
-		r := httptest.NewRequest("GET", "/", nil)
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		for i := range n {
-			r.Header["Cookie"] = []string{cookieName + "=" + ours.token(hmacSum([]byte(fmt.Sprint(i))))}
-			if _, err := m.Resolve(r); err != nil {
-				b.Fatal(err)
-			}
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/session")
-		runtime.KeepAlive(m)
-	}
-}
 
 // The promises that do not depend on the machine.
 func TestAllocations(t *testing.T) {

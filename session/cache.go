@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,28 +30,47 @@ type cache struct {
 }
 
 type shard struct {
-	table   atomic.Pointer[[buckets * ways]slot] // made at the first fill
+	table   atomic.Pointer[places] // made at the first fill
 	mu      sync.Mutex
 	gen     uint64
 	flights map[[randomSize]byte]*flight
 }
 
-// A slot's tag is a part of its entry's token, so that a search seldom follows
-// a pointer in vain. Only the comparison of the whole token counts.
-type slot struct {
-	tag   atomic.Uint64
-	entry atomic.Pointer[entry]
+// The tags of places are parts of their entries' tokens, so that a search seldom
+// follows a pointer in vain. Only the comparison of the whole token counts.
+type places struct {
+	tag   [buckets * ways]atomic.Uint32
+	entry [buckets * ways]atomic.Pointer[entry]
 }
 
+// An entry is small because there may be 65,536: 80 bytes are a size that the
+// runtime hands out, and for one more it would take 96.
 type entry struct {
 	token   token
-	old     bool // marked with an old secret
+	seen    uint32        // of session, in seconds since 1970, which need not be fetched from memory for it
+	flags   uint32        // see newEntry
+	until   time.Duration // elapsed time at which it is good no more, at most a life after the store was asked
 	session *store.Session
 	user    *store.User
-	seq     uint64        // of ended, before the store was asked
-	asked   time.Duration // elapsed time before the store was asked
-	until   int64         // milliseconds since 1970, as is seen
-	seen    int64         // of session, which need not be fetched from memory for it
+}
+
+// newEntry makes an entry of what was asked when ended was at seq. It keeps the
+// lower bits of that, since no entry outlives so many endings, beside whether t
+// is marked with an old secret.
+func newEntry(t *token, old bool, seq uint64, s *store.Session, u *store.User, until time.Duration) *entry {
+	e := &entry{token: *t, flags: uint32(seq << 1), until: until, session: s, user: u}
+	if old {
+		e.flags |= 1
+	}
+	// Rounded up, so that the session is touched once a minute at most.
+	e.seen = uint32(min(max((s.SeenAt.UnixMilli()+999)/1000, 0), math.MaxUint32))
+	return e
+}
+
+func (e *entry) old() bool { return e.flags&1 != 0 }
+
+func (e *entry) due(now time.Time) bool {
+	return now.UnixMilli()-1000*int64(e.seen) >= touchEvery.Milliseconds()
 }
 
 func newCache(life time.Duration) *cache {
@@ -59,12 +79,13 @@ func newCache(life time.Duration) *cache {
 
 func (c *cache) at(t *token) *shard { return &c.shard[t[1]] }
 
-func bucketOf(table *[buckets * ways]slot, t *token) []slot {
-	i := int(t[2]%buckets) * ways
-	return table[i : i+ways]
+// bucketOf is where in a table the entry of t may be.
+func bucketOf(t *token) (from, to int) {
+	from = int(t[2]%buckets) * ways
+	return from, from + ways
 }
 
-func tagOf(t *token) uint64 { return binary.LittleEndian.Uint64(t[9:]) }
+func tagOf(t *token) uint32 { return binary.LittleEndian.Uint32(t[9:]) }
 
 // find returns t's entry, or nil. It may be good no more.
 func (c *cache) find(t *token) *entry {
@@ -72,12 +93,12 @@ func (c *cache) find(t *token) *entry {
 	if table == nil {
 		return nil
 	}
-	tag, bucket := tagOf(t), bucketOf(table, t)
-	for i := range bucket {
-		if bucket[i].tag.Load() != tag {
+	tag := tagOf(t)
+	for i, to := bucketOf(t); i < to; i++ {
+		if table.tag[i].Load() != tag {
 			continue
 		}
-		if e := bucket[i].entry.Load(); e != nil && equal(e.token[:], t[:]) {
+		if e := table.entry[i].Load(); e != nil && equal(e.token[:], t[:]) {
 			return e
 		}
 	}
@@ -85,42 +106,44 @@ func (c *cache) find(t *token) *entry {
 }
 
 // good reports whether e still holds.
-func (c *cache) good(e *entry, now time.Time, elapsed time.Duration) bool {
+func (c *cache) good(e *entry, elapsed time.Duration) bool {
 	// A clock that was put back must not make it live longer.
-	if age := elapsed - e.asked; age < 0 || age >= c.life || now.UnixMilli() >= e.until {
+	if elapsed >= e.until || elapsed < e.until-c.life {
 		return false
 	}
-	return c.ended.seq.Load() == e.seq || !c.ended.since(e.seq, e.session.ID, e.session.UserID)
+	seq := c.ended.seq.Load()
+	since := (uint32(seq<<1) - e.flags&^1) >> 1
+	return since == 0 || !c.ended.since(seq-uint64(since), e.session.ID, e.session.UserID)
 }
 
 // put stores e, unless something in its shard ended since gen.
-func (s *shard) put(e *entry, gen uint64, life time.Duration, elapsed time.Duration) {
+func (s *shard) put(e *entry, gen uint64, elapsed time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gen != gen {
 		return
 	}
-	table := s.table.Load()
-	if table == nil {
-		table = new([buckets * ways]slot)
-		s.table.Store(table)
+	t := s.table.Load()
+	if t == nil {
+		t = new(places)
+		s.table.Store(t)
 	}
-	bucket := bucketOf(table, &e.token)
+	from, to := bucketOf(&e.token)
 	// Of two that the random bytes pick, the one asked for longer ago makes
 	// room, if nothing else does.
-	place, other := int(e.token[3]%ways), int(e.token[4]%ways)
-	if a, b := bucket[place].entry.Load(), bucket[other].entry.Load(); a != nil && b != nil && b.asked < a.asked {
+	place, other := from+int(e.token[3]%ways), from+int(e.token[4]%ways)
+	if a, b := t.entry[place].Load(), t.entry[other].Load(); a != nil && b != nil && b.until < a.until {
 		place = other
 	}
 	free := -1
-	for i := range bucket {
-		old := bucket[i].entry.Load()
+	for i := from; i < to; i++ {
+		old := t.entry[i].Load()
 		if old != nil && equal(old.token[:], e.token[:]) {
 			free = i
 			break
 		}
-		if old != nil && elapsed-old.asked >= life {
-			bucket[i].entry.Store(nil) // no use keeping people in memory
+		if old != nil && elapsed >= old.until {
+			t.entry[i].Store(nil) // no use keeping people in memory
 			old = nil
 		}
 		if old == nil && free < 0 {
@@ -130,8 +153,8 @@ func (s *shard) put(e *entry, gen uint64, life time.Duration, elapsed time.Durat
 	if free >= 0 {
 		place = free
 	}
-	bucket[place].entry.Store(e)
-	bucket[place].tag.Store(tagOf(&e.token))
+	t.entry[place].Store(e)
+	t.tag[place].Store(tagOf(&e.token))
 }
 
 // drop forgets the session with t's random bytes, however it is marked, and
@@ -145,11 +168,10 @@ func (c *cache) drop(t *token) {
 	if table == nil {
 		return
 	}
-	bucket := bucketOf(table, t)
-	for i := range bucket {
-		if e := bucket[i].entry.Load(); e != nil && equal(e.token.random()[:], t.random()[:]) {
-			bucket[i].entry.Store(nil)
-			bucket[i].tag.Store(0)
+	for i, to := bucketOf(t); i < to; i++ {
+		if e := table.entry[i].Load(); e != nil && equal(e.token.random()[:], t.random()[:]) {
+			table.entry[i].Store(nil)
+			table.tag[i].Store(0)
 		}
 	}
 }

@@ -47,12 +47,12 @@ func (m *Manager) Resolve(r *http.Request) (Found, error) {
 	}
 	// The clock costs as much as half of a forgery does.
 	if e := m.cache.find(&t); e != nil {
-		if now := m.cfg.Now(); m.cache.good(e, now, m.elapsed(now)) {
+		if now := m.cfg.Now(); m.cache.good(e, m.elapsed(now)) {
 			return Found{
 				Session: e.session,
 				User:    e.user,
-				old:     e.old,
-				due:     now.UnixMilli()-e.seen >= touchEvery.Milliseconds(),
+				old:     e.old(),
+				due:     e.due(now),
 			}, nil
 		}
 	}
@@ -177,11 +177,9 @@ func (m *Manager) ask(ctx context.Context, t token, old bool, gen *uint64) (Foun
 		return Found{}, ErrNone
 	}
 	if gen != nil {
-		e := &entry{
-			token: t, old: old, session: s, user: u, seq: seq, asked: asked,
-			until: m.end(s).UnixMilli(), seen: s.SeenAt.UnixMilli(),
-		}
-		m.cache.at(&t).put(e, *gen, m.cache.life, m.elapsed(now))
+		elapsed := m.elapsed(now)
+		until := min(asked+m.cache.life, elapsed+m.end(s).Sub(now))
+		m.cache.at(&t).put(newEntry(&t, old, seq, s, u, until), *gen, elapsed)
 	}
 	return Found{Session: s, User: u, old: old, due: now.Sub(s.SeenAt) >= touchEvery}, nil
 }
