@@ -219,19 +219,31 @@ func (s *Store) one(ctx context.Context, query string, args []any, dest ...any) 
 	if s.fail != nil {
 		return s.fail
 	}
-	rows, err := s.queryContext(ctx, query, args)
-	if err != nil {
-		return s.tx.note(err)
+	if db := s.reads(ctx); db != nil {
+		return oneAtOnce(ctx, db, query, args, dest)
 	}
+	rows, err := s.queryContext(ctx, query, args)
+	if err == nil {
+		err = first(rows, dest)
+	}
+	if err == store.ErrNotFound {
+		return err
+	}
+	return s.tx.note(err)
+}
+
+// first scans the first row and closes them, or returns [store.ErrNotFound] if
+// there is none.
+func first(rows *sql.Rows, dest []any) error {
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
-			return s.tx.note(err)
+			return err
 		}
 		return store.ErrNotFound
 	}
 	if err := rows.Scan(dest...); err != nil {
-		return s.tx.note(err)
+		return err
 	}
-	return s.tx.note(rows.Close())
+	return rows.Close()
 }

@@ -271,3 +271,39 @@ func TestOpenRefuses(t *testing.T) {
 type oracle struct{ gorm.Dialector }
 
 func (oracle) Name() string { return "oracle" }
+
+// A request that waits for a connection goes when its browser does, and one that
+// comes after that asks nothing.
+func TestReadsEndWithTheirContext(t *testing.T) {
+	s := open(t, file(t))
+	id := signUp(t, s)
+	db, err := s.DB().DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	held, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	for _, when := range []string{"while it waits", "before it begins"} {
+		if _, _, err := s.SessionUser(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got error %v, want %v", when, err, context.DeadlineExceeded)
+		}
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	live, stop := context.WithCancel(t.Context())
+	defer stop()
+	for range 3 { // each gives its connection back
+		if _, _, err := s.SessionUser(live, id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Session(live, "nobody"); !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func (d dialect) statements() statements {
 
 		session: d.render("SELECT " + sessionColumns + " FROM gatepass_sessions s WHERE s.id = ? AND s.expires_at > ?"),
 		sessionUser: d.render("SELECT " + sessionColumns + ", " + strings.TrimPrefix(userColumns, "u.id, ") +
-			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = {text} AND s.expires_at > ?"),
+			" FROM gatepass_sessions s JOIN gatepass_users u ON u.id = s.user_id WHERE s.id = {text}"),
 		userSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE s.user_id = ? AND s.expires_at > ?" +
 			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
 		sidSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE {sid} AND provider = ? AND expires_at > ?" +

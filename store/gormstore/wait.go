@@ -68,3 +68,29 @@ func (s *Store) beginPatiently(ctx context.Context, began *bool, run func(*gorm.
 		})
 	})
 }
+
+// reads returns where a read waits for nobody, or nil if it may have to wait:
+// with a write-ahead log, outside a transaction.
+func (s *Store) reads(ctx context.Context) *sql.DB {
+	if s.sh.patience == 0 || s.tx != nil || ctx.Done() == nil {
+		return nil
+	}
+	db, _ := s.pool().(*sql.DB)
+	return db
+}
+
+// oneAtOnce reads one row there. SQLite does so in a few microseconds, and to be
+// ready to end a query with its context costs as much again, so that only the
+// wait for a connection ends with it.
+func oneAtOnce(ctx context.Context, db *sql.DB, query string, args, dest []any) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(context.WithoutCancel(ctx), query, args...)
+	if err != nil {
+		return err
+	}
+	return first(rows, dest)
+}
