@@ -192,8 +192,19 @@ func (c *comeback) rotate(ctx context.Context, rec *store.Remembered, v []byte) 
 	if err != nil {
 		return nil, err
 	}
+	values, err := m.inherit(ctx, s, c.before)
+	if err != nil {
+		return nil, err
+	}
 	if s, err = c.create(ctx, s); err != nil {
 		return nil, err
+	}
+	if len(values) > 0 {
+		// It has some already if another request was quicker.
+		err := store.SwapSessionValues(ctx, m.cfg.Store, s.ID, nil, values)
+		if err != nil && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
 	}
 	for _, id := range ends {
 		if err := m.finish(ctx, id, nil); err != nil {
@@ -317,7 +328,11 @@ func (c *comeback) repeat(ctx context.Context, rec *store.Remembered) (*store.Se
 // give puts the browser's halves into the answer.
 func (c *comeback) give(next *rememberToken, key *token, s *store.Session, rec *store.Remembered) error {
 	m, h := c.m, headerOnly{c.header}
-	if err := m.give(h, c.r, key, s, c.now, false); err != nil {
+	stays, err := m.plugStays(c.r, s, c.before)
+	if err == nil {
+		err = m.give(h, c.r, key, s, c.now, stays)
+	}
+	if err != nil {
 		return &Error{Op: "restore", Reason: "cookies", Err: err}
 	}
 	m.setCookie(h, m.rememberCookie, next.text(), rec.CreatedAt.Add(m.cfg.Remember).Sub(c.now))

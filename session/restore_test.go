@@ -340,3 +340,23 @@ func TestRestoreAfterAPanic(t *testing.T) {
 }
 
 var _ store.Rememberer = (*backend)(nil)
+
+// What someone put into their cart before they were seen to be remembered is
+// theirs, as after a login.
+func TestRestoreCarriesOver(t *testing.T) {
+	w, b := newRemembering(t, carrying("cart"))
+	w.clock.add(idle)
+	put(t, b, w.m, "cart", "tea", 2)
+	put(t, b, w.m, "other", "x", 1)
+	w.store.failOnce("SwapRemembered", errDown)
+	if _, err := b.restore(w.m); !errors.Is(err, errDown) {
+		t.Fatal(err)
+	}
+	late := b.clone()
+	w.wantRestored(b, w.m)
+	w.wantRestored(late, w.m)
+	for _, c := range []*browser{b, late} {
+		wantValues(t, c, w.m, "cart", values{"tea": 2})
+		wantValues(t, c, w.m, "other", nil)
+	}
+}

@@ -13,12 +13,17 @@
 // because the random key is not derived from it. A stolen session cookie is a
 // session until it ends: see [Manager.Revoke] and [Manager.EndAll].
 //
+// A stolen remember cookie is good for one use by whoever comes first; the second
+// to use it gives the theft away, and both are logged out. The table of what
+// remembers browsers gives nothing. Only the secret, together with a remember
+// cookie that was used before, tells what took its place.
+//
 // # Changing the secret
 //
 // With several instances, in three steps, each on all of them before the next:
 // add the new secret to [Config.OldSecrets]; make it [Config.Secret], with the
 // one before in OldSecrets; drop the one before, once [Config.Lifetime] has
-// passed. A cookie that only a dropped secret could read is as good as none.
+// passed, or [Config.Remember] where browsers are remembered. A cookie that only a dropped secret could read is as good as none.
 package session
 
 import (
@@ -143,7 +148,9 @@ type Config struct {
 	Addresses AddressPolicy
 
 	// Remember is how long a browser is remembered that [Manager.BeginRemembered]
-	// was called for: when its session is over, [Manager.Restore] begins another.
+	// was called for: when its session is over, [Manager.Restore] begins another,
+	// and package middleware's LoadUser and RequireUser do. Its cookie is called
+	// Name-remember, and has the attributes of the session's.
 	// Zero: no browser is. It is at least Lifetime, since it ends sessions as well,
 	// and at most 400 days, for which browsers keep cookies.
 	Remember time.Duration
