@@ -92,6 +92,8 @@ func TestNoSecretIsTold(t *testing.T) {
 	mount := func(onErr func(http.ResponseWriter, *http.Request, error)) {
 		a.remount(func(c *middleware.Config) {
 			c.Session.Cache, c.ErrorHandler = -1, onErr
+			remembering(c)
+			c.Session.Remembers = broken.Store.(store.Rememberer)
 			c.OnLogin = func(context.Context, *store.User, provider.Identity) error { return hook }
 			c.Admit = func(_ context.Context, id provider.Identity) error {
 				if strings.HasSuffix(id.Subject, "-out") {
@@ -179,6 +181,15 @@ func TestNoSecretIsTold(t *testing.T) {
 		b.post("/auth/unlink/github", url.Values{"csrf": {"canary-csrf"}}, crossSite)
 		b.post("/auth/logout", nil)
 		c.post("/auth/logout", nil)
+		b.remember(code(a.github, "ada"))
+		thief := b.clone()
+		a.clock.advance(week)
+		for _, c := range []*browser{thief, b, thief} { // who is found out at the second turn
+			c.get("/private")
+			c.get("/auth/account")
+			a.clock.advance(time.Minute)
+		}
+		a.clock.advance(-week)
 	}
 	mount(nil)
 	run()
@@ -191,6 +202,9 @@ func TestNoSecretIsTold(t *testing.T) {
 
 	if !handled || seen.answer < 100 || len(seen.csrf) == 0 {
 		t.Fatalf("got %d answers and %d CSRF tokens: the flows did not run", seen.answer, len(seen.csrf))
+	}
+	if !strings.Contains(a.log.String(), "remember_stolen") {
+		t.Error("no remember token was found to be stolen")
 	}
 	for _, p := range []*fakeProvider{a.github, a.other, apple} {
 		for memo := range p.memos {

@@ -105,6 +105,13 @@ func behind(cfg *middleware.Config, auth *middleware.Auth, limiter counter) {
 	cfg.Limit = func(r *http.Request, op string) error { return limiter.Allow(auth.ClientIP(r), op) }
 }
 
+func keep(cfg *middleware.Config, auth *middleware.Auth, w http.ResponseWriter, r *http.Request, userID string) error {
+	cfg.Session.Remember = 90 * 24 * time.Hour
+
+	err := auth.Login(w, r.WithContext(middleware.WithRemember(r.Context())), userID)
+	return err
+}
+
 func TestTestYourApp(t *testing.T) {
 	cfg := middleware.Config{BaseURL: "http://localhost:8080", Secret: "w1Z8xQ3nV6kR0tY5uB2mL9cJ4hG7fD1s", Store: memstore.New()}
 	srv := providertest.NewServer(t)
@@ -127,4 +134,4 @@ func TestTestYourApp(t *testing.T) {
 	}
 }
 
-var _ = []any{protect, greet, call, member{}, decide, behind}
+var _ = []any{protect, greet, call, member{}, decide, behind, keep}
