@@ -194,6 +194,15 @@ func (b *backend) SwapSessionValues(ctx context.Context, id string, old, values 
 	return err
 }
 
+func (b *backend) SIDSessions(ctx context.Context, provider, sid string) ([]store.Session, error) {
+	if err := b.call("SIDSessions"); err != nil {
+		return nil, err
+	}
+	list, err := b.Store.SIDSessions(ctx, provider, sid)
+	b.done("SIDSessions")
+	return list, err
+}
+
 func (b *backend) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
 	if err := b.call("TouchSession"); err != nil {
 		return err

@@ -83,7 +83,7 @@ func (m *Manager) describe(s *store.Session, r *http.Request, now time.Time) {
 	s.SeenAt = s.CreatedAt
 	m.see(s, now)
 	s.UserAgent = clean(r.UserAgent(), maxUserAgent)
-	s.IP = clean(m.cfg.ClientIP(r), maxIP)
+	s.IP = m.address(r)
 }
 
 // succession finds out which sessions end when s begins in a browser that has

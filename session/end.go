@@ -120,26 +120,50 @@ func (m *Manager) EndAll(ctx context.Context, userID, except string) error {
 }
 
 // EndProvider ends the user's sessions that began with that provider, except
-// the one with the ID except, if that is not empty.
+// the one with the ID except, if that is not empty, and no longer remembers their
+// browsers.
 func (m *Manager) EndProvider(ctx context.Context, userID, providerID, except string) error {
 	ofProvider := func(f *store.Remembered) bool { return f.Provider == providerID }
 	if err := m.forgetBrowsersWhere(ctx, userID, except, ofProvider); err != nil {
 		return failed("revoke", err)
 	}
-	list, err := m.cfg.Store.UserSessions(ctx, userID)
+	err := m.endEach(ctx, func(ctx context.Context) ([]store.Session, error) {
+		return m.cfg.Store.UserSessions(ctx, userID)
+	}, func(s *store.Session) bool { return s.Provider == providerID && s.ID != except })
 	if err != nil {
 		return failed("revoke", err)
 	}
-	var errs []error
-	for _, s := range list {
-		if s.Provider == providerID && s.ID != except {
-			errs = append(errs, m.finish(ctx, s.ID, nil))
+	return nil
+}
+
+// endRounds bounds how often endEach looks again.
+const endRounds = 8
+
+var errRenewed = errors.New("sessions were renewed as often as they were ended")
+
+// endEach ends those of the sessions that find returns for which some returns
+// true. It looks again until there are no more: one that was renewed meanwhile
+// has another ID.
+func (m *Manager) endEach(ctx context.Context, find func(context.Context) ([]store.Session, error), some func(*store.Session) bool) error {
+	ended := map[string]bool{}
+	for range endRounds {
+		list, err := find(ctx)
+		if err != nil {
+			return err
+		}
+		var errs []error
+		before := len(ended)
+		for i := range list {
+			if s := &list[i]; some(s) && !ended[s.ID] {
+				ended[s.ID] = true
+				errs = append(errs, m.finish(ctx, s.ID, nil))
+			}
+		}
+		if err := errors.Join(errs...); err != nil || len(ended) == before {
+			return err
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return failed("revoke", err)
-	}
-	return nil
+	return errRenewed
 }
 
 // List returns the user's sessions, latest seen first. A browser that is

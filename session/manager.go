@@ -141,6 +141,9 @@ func (cfg *Config) check() error {
 	if cfg.MaxPerUser < 0 {
 		wrong("MaxPerUser: want more than zero, got %d", cfg.MaxPerUser)
 	}
+	if cfg.Addresses > DropAddress {
+		wrong("Addresses: want KeepAddress, TruncateAddress or DropAddress; got %d", cfg.Addresses)
+	}
 	cfg.checkAttributes(wrong)
 	cfg.checkHeader(wrong)
 	cfg.checkRemember(wrong)

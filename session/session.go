@@ -144,7 +144,8 @@ type Config struct {
 	// default is the connection's.
 	ClientIP func(r *http.Request) string
 
-	// Addresses says how much of that is kept. The default is [KeepAddress].
+	// Addresses says how much of that is kept with sessions that begin. The default
+	// is [KeepAddress]. With [TruncateAddress], what is no address is not kept.
 	Addresses AddressPolicy
 
 	// Remember is how long a browser is remembered that [Manager.BeginRemembered]
@@ -172,15 +173,6 @@ type Config struct {
 	CarryOver []string
 }
 
-// AddressPolicy says how much of a client's address is kept with a session.
-type AddressPolicy uint8
-
-const (
-	KeepAddress     AddressPolicy = iota // the whole
-	TruncateAddress                      // the network: 24 bits of an IPv4 address, 48 of an IPv6 one
-	DropAddress                          // nothing
-)
-
 // An Error is a step that failed.
 type Error struct {
 	Op string // "begin", "find", "restore", "end", "renew", "revoke", "list", "values", "flow", "callback" or "post"
@@ -189,8 +181,8 @@ type Error struct {
 	// "state_malformed", "tx_missing" (the browser sent no cookie of that login),
 	// "tx_duplicate", "tx_invalid", "tx_expired", "tx_used". Of a posted one also
 	// "post_missing", "post_duplicate", "post_invalid", "post_expired" and
-	// "duplicate_param". Of what a caller asked for: "no_user", "too_long",
-	// "purpose". Of Restore: "stolen". Of values: "name" (no cookie can have it),
+	// "duplicate_param". Of what a caller asked for: "no_user", "no_sid",
+	// "too_long", "purpose". Of Restore: "stolen". Of values: "name" (no cookie can have it),
 	// "value" (of a type that cannot be saved), "too_long", "unreadable" (what is
 	// stored, or some of it) and "foreign" (not of this Manager). "store" and
 	// "cookies" mean that Config.Store or Config.Cookies failed.

@@ -31,17 +31,21 @@ func TestEndSID(t *testing.T) {
 		at("test", "", "sid"), at("other", issuer, "sid"),
 	}
 	w.wantUser(one, w.m) // from here on it is in the cache
-	for _, sid := range []string{"", "sid", "sid"} {
-		if err := w.m.EndSID(t.Context(), "test", issuer, sid); err != nil {
-			t.Fatalf("%q: %v", sid, err)
+	// What is not named is nobody's: not of those either who have no SID or issuer.
+	for _, args := range [][3]string{{"test", issuer, ""}, {"test", "", "sid"}, {"", issuer, "sid"}} {
+		wantReason(t, w.m.EndSID(t.Context(), args[0], args[1], args[2]), "no_sid")
+	}
+	for _, b := range append(others, one, same) {
+		w.wantUser(b, w.m)
+	}
+	for range 2 {
+		if err := w.m.EndSID(t.Context(), "test", issuer, "sid"); err != nil {
+			t.Fatal(err)
 		}
-		for i, b := range others {
-			if w.wantUser(b, w.m); sid == "" {
-				w.wantUser(one, w.m)
-			} else if i == 0 {
-				w.wantNone(one, w.m)
-				w.wantNone(same, w.m)
-			}
+		w.wantNone(one, w.m)
+		w.wantNone(same, w.m)
+		for _, b := range others {
+			w.wantUser(b, w.m)
 		}
 	}
 }
@@ -54,7 +58,7 @@ func TestEndSIDForgetsBrowsers(t *testing.T) {
 			if idleFirst {
 				w.clock.add(idle)
 			}
-			for _, at := range [][3]string{{"other", "https://test.example.com", "sid"}, {"test", "", "sid"}, {"test", "https://test.example.com", "other"}} {
+			for _, at := range [][3]string{{"other", "https://test.example.com", "sid"}, {"test", "https://other.example.com", "sid"}, {"test", "https://test.example.com", "other"}} {
 				if err := w.m.EndSID(t.Context(), at[0], at[1], at[2]); err != nil || len(w.families()) != 1 {
 					t.Fatalf("%v: got %v and %d families, want the one there is", at, err, len(w.families()))
 				}
@@ -84,7 +88,7 @@ func TestEndSIDThatFails(t *testing.T) {
 	lesser := newWorld(t, least)
 	other := newBrowser(t)
 	lesser.loginAt(other, store.Session{Key: store.Key{Provider: "test"}, SID: "sid"})
-	if err := lesser.m.EndSID(t.Context(), "test", "", "sid"); !errors.Is(err, errors.ErrUnsupported) {
+	if err := lesser.m.EndSID(t.Context(), "test", "https://test.example.com", "sid"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a store that finds none: got %v, want %v", err, errors.ErrUnsupported)
 	}
 	lesser.wantUser(other, lesser.m)
