@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatepass/gatepass/middleware"
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/memstore"
@@ -243,5 +245,44 @@ func TestStoreThatFailsAfterALogin(t *testing.T) {
 	}
 	if ids := sessionIDs(t, a, acct.UserID); len(ids) != 0 {
 		t.Errorf("got %d sessions that nobody has the key of", len(ids))
+	}
+}
+
+// A browser that was to be remembered by the login is not, and neither is one
+// that was remembered by a login before.
+func TestLogoutForgetsRememberedBrowsers(t *testing.T) {
+	for kind, out := range logouts {
+		t.Run(kind, func(t *testing.T) {
+			s := memstore.New()
+			op := newOP("github")
+			a := newApp(t, func(c *middleware.Config) { remembering(c); c.Store = s }, op)
+			op.person("ada-1", provider.Identity{Subject: "ada", Name: "Ada", SID: "s-1"})
+			b, second := a.browser(), a.browser()
+			b.remember("ada-1")
+			logout := func() {
+				if got := a.backchannel("github", op.token(out)); got != http.StatusOK {
+					t.Errorf("got %d: %s", got, a.log)
+				}
+			}
+			op.complete = func(context.Context, provider.Callback) error { logout(); return nil }
+			state := second.stateOf(second.post("/auth/login/github", url.Values{"remember": {"1"}}))
+			resp := second.callback("github", state, "ada-1")
+			requireRejected(t, a, second, resp, http.StatusForbidden, "logged_out")
+			if second.token() != "" {
+				t.Error("the browser has what it would be remembered by")
+			}
+			acct, err := a.store.Account(t.Context(), store.Key{Provider: "github", Subject: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			families, err := s.UserRemembered(t.Context(), acct.UserID)
+			if ids := sessionIDs(t, a, acct.UserID); err != nil || len(families)+len(ids) > 0 {
+				t.Errorf("got %d remembered browsers and %d sessions, %v; want none", len(families), len(ids), err)
+			}
+			a.clock.advance(week)
+			if b.whoami() != "" || second.whoami() != "" {
+				t.Error("a browser has come back")
+			}
+		})
 	}
 }
