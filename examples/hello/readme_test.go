@@ -95,6 +95,19 @@ func decide(cfg *middleware.Config, welcome, count func(context.Context, *store.
 	cfg.OnLogin = func(ctx context.Context, u *store.User, id provider.Identity) error { return count(ctx, u) }
 }
 
+func end(ctx context.Context, auth *middleware.Auth, user *store.User, stolen string) error {
+	open, err := auth.Sessions().List(ctx, user.ID) // latest seen first
+	if err != nil {
+		return err
+	}
+	for _, s := range open {
+		if s.IP == stolen {
+			return auth.Sessions().Revoke(ctx, s.ID) // ends that one
+		}
+	}
+	return auth.Sessions().EndAll(ctx, user.ID, "") // ends all
+}
+
 type counter interface {
 	Allow(address, op string) error
 }
@@ -134,4 +147,4 @@ func TestTestYourApp(t *testing.T) {
 	}
 }
 
-var _ = []any{protect, greet, call, member{}, decide, behind, keep}
+var _ = []any{protect, greet, call, member{}, decide, behind, keep, end}
