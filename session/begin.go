@@ -117,11 +117,13 @@ func (m *Manager) held(r *http.Request) ([]token, error) {
 		return tokens, nil
 	}
 	if m.cfg.Cookies != nil {
-		value, err := m.plugged(r)
-		if err != nil {
-			return nil, err
+		for _, r := range m.apart(r) {
+			value, err := m.plugged(r)
+			if err != nil {
+				return nil, err
+			}
+			add(value)
 		}
-		add(value)
 		return tokens, nil
 	}
 	eachCookie(r, m.cookie+"=", func(_, value string) bool {

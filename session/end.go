@@ -34,8 +34,10 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 		m.setHeader(w, "")
 	case len(tokens) == 0:
 	case m.cfg.Cookies != nil:
-		if err := m.unplug(w, r); err != nil {
-			return &Error{Op: "end", Reason: "cookies", Err: err}
+		for _, r := range m.apart(r) {
+			if err := m.unplug(w, r); err != nil {
+				return &Error{Op: "end", Reason: "cookies", Err: err}
+			}
 		}
 	default:
 		m.expireCookie(w, m.cookie)

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -39,6 +40,23 @@ func (m *Manager) opened(r *http.Request) (*sessions.Session, error) {
 func undecodable(err error) bool {
 	var e securecookie.Error
 	return errors.As(err, &e) && (e.IsDecode() || !e.IsUsage() && !e.IsInternal())
+}
+
+// apart returns a request for each of the session's cookies that r has: one, but
+// for a browser in which someone put another. Of two, a gorilla store sees one.
+func (m *Manager) apart(r *http.Request) []*http.Request {
+	if _, n := findCookie(r, m.cookie); n < 2 {
+		return []*http.Request{r}
+	}
+	var all []*http.Request
+	eachCookie(r, m.cookie+"=", func(name, value string) bool {
+		one := r.WithContext(r.Context())
+		one.Header = maps.Clone(r.Header)
+		one.Header["Cookie"] = []string{name + "=" + value}
+		all = append(all, one)
+		return len(all) < 4
+	})
+	return all
 }
 
 // plugged returns the token that Config.Cookies keeps for the request, or "".

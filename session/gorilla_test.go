@@ -108,6 +108,29 @@ func TestGorillaForgeries(t *testing.T) {
 	})
 }
 
+// Logging out ends what is ours among two cookies, in whatever order they come.
+func TestGorillaEndWithTwoCookies(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		eachGorilla(t, func(t *testing.T, w *world, b *browser) {
+			s := w.login(b)
+			twice := b.clone()
+			planted := &http.Cookie{Name: cookieName, Value: "planted"}
+			if first {
+				twice.cookies = append([]*http.Cookie{planted}, twice.cookies...)
+			} else {
+				twice.cookies = append(twice.cookies, planted)
+			}
+			if err := twice.do("POST", w.m.End); err != nil || len(twice.header["Set-Cookie"]) != 1 || twice.value(cookieName) != "" {
+				t.Errorf("planted first: %v: got %v, header %v", first, err, twice.header)
+			}
+			w.wantNone(b, w.m)
+			if _, err := w.store.Store.Session(t.Context(), s.ID); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("planted first: %v: the store still has it: %v", first, err)
+			}
+		})
+	}
+}
+
 // Gorilla's Get would write to the request.
 func TestGorillaOneRequestTwoGoroutines(t *testing.T) {
 	eachGorilla(t, func(t *testing.T, w *world, b *browser) {
