@@ -4,7 +4,14 @@
 // so that a forged one costs no query. The store holds a hash of it, and whose
 // it is. Whoever steals the table cannot log in with it, and a session that is
 // deleted there has ended everywhere. Any gorilla [sessions.Store] can keep the
-// browser's half instead.
+// browser's half instead, and a client without cookies sends it in
+// [Config.Header].
+//
+// A login takes the place of the session before in one step, and a renewal brings
+// back no session that was ended meanwhile, if the store is a
+// [store.SessionReplacer]; else steps are taken in an order that leaves nothing
+// worse than somebody who has to log in again. What the app changes through a
+// store that is a [store.Watcher] holds at the next request of this process.
 //
 // # What a stolen thing gives
 //
