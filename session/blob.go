@@ -134,10 +134,10 @@ func textSize(n int) int {
 // when a type of the app has changed, and the first reason.
 func readPairs(pairs []pair, values map[any]any) (bad []pair, err error) {
 	for _, p := range pairs {
-		k, why := readWhole(p.key, (*valueReader).key)
+		k, why := readKey(p.key)
 		if why == nil {
 			var v any
-			if v, why = readWhole(p.value, (*valueReader).value); why == nil {
+			if v, why = readValue(p.value); why == nil {
 				values[k] = v
 				continue
 			}
@@ -150,11 +150,22 @@ func readPairs(pairs []pair, values map[any]any) (bad []pair, err error) {
 	return bad, err
 }
 
-func readWhole(b []byte, read func(*valueReader, int) (any, error)) (any, error) {
+// readKey and readValue read what all of b is.
+func readKey(b []byte) (any, error) {
 	r := valueReader{b}
-	v, err := read(&r, 0)
+	k, err := r.key(0)
+	return r.whole(k, err)
+}
+
+func readValue(b []byte) (any, error) {
+	r := valueReader{b}
+	v, err := r.value(0)
+	return r.whole(v, err)
+}
+
+func (r *valueReader) whole(v any, err error) (any, error) {
 	if err == nil && len(r.b) > 0 {
-		err = errStored
+		return nil, errStored
 	}
 	return v, err
 }
@@ -199,7 +210,11 @@ func same(a, b *pair) bool {
 	return a == b || a != nil && b != nil && bytes.Equal(a.value, b.value)
 }
 
-func pairsIn(body []byte) (list []pair, err error) {
-	err = eachPair(body, func(p pair) { list = append(list, p) })
+func pairsIn(body []byte) ([]pair, error) {
+	if len(body) == 0 {
+		return nil, nil
+	}
+	list := make([]pair, 0, 8)
+	err := eachPair(body, func(p pair) { list = append(list, p) })
 	return list, err
 }

@@ -62,7 +62,7 @@ func only(blob []byte, list []string) []byte {
 		}
 		var pairs []pair
 		_ = eachPair(body, func(p pair) {
-			if k, err := readWhole(p.key, (*valueReader).key); err == nil && keys(k) {
+			if k, err := readKey(p.key); err == nil && keys(k) {
 				pairs = append(pairs, p)
 			}
 		})

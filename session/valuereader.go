@@ -243,6 +243,9 @@ func (r *valueReader) tagged() (string, error) {
 // key reads a value that can be the key of a map.
 func (r *valueReader) key(depth int) (any, error) {
 	k, err := r.value(depth)
+	if _, ok := k.(string); ok {
+		return k, err
+	}
 	if err == nil && k != nil && !reflect.ValueOf(k).Comparable() {
 		return nil, errStored
 	}

@@ -57,20 +57,20 @@ func TestValuesKeepTheirTypes(t *testing.T) {
 		ofTheApp{"a", []int{1}}, &behindPointer{1}, []int{1, 2}, complex(1, 2), []float64{1}, uintptr(7), deep,
 	} {
 		b := written(t, v)
-		got, err := readWhole(b, (*valueReader).value)
+		got, err := readValue(b)
 		if err != nil || !reflect.DeepEqual(got, v) || reflect.TypeOf(got) != reflect.TypeOf(v) {
 			t.Errorf("%T: got %#v, %v, want %#v", v, got, err, v)
 		}
 		for i := range b {
-			if _, err := readWhole(b[:i], (*valueReader).value); err == nil {
+			if _, err := readValue(b[:i]); err == nil {
 				t.Errorf("%T: %d of %d bytes are read", v, i, len(b))
 			}
 		}
-		if _, err := readWhole(append(bytes.Clone(b), 0), (*valueReader).value); err == nil {
+		if _, err := readValue(append(bytes.Clone(b), 0)); err == nil {
 			t.Errorf("%T: read with a byte more", v)
 		}
 	}
-	if got, _ := readWhole(written(t, time.Now()), (*valueReader).value); got.(time.Time).Location() != time.Local {
+	if got, _ := readValue(written(t, time.Now())); got.(time.Time).Location() != time.Local {
 		t.Errorf("got %v, want a local time", got)
 	}
 }
