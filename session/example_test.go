@@ -83,3 +83,43 @@ func Example() {
 	// POST /logout 200 Goodbye
 	// GET / 200 Hello, visitor
 }
+
+// Where an app had a store of gorilla's own, the Manager takes its place.
+func ExampleManager_Get() {
+	sessions, err := session.New(session.Config{
+		Store:     memstore.New(),
+		Secret:    rand.Text() + rand.Text(), // a real app keeps it
+		CarryOver: []string{"cart"},          // visitors keep it when they log in
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cart := func(w http.ResponseWriter, r *http.Request) {
+		s, err := sessions.Get(r, "cart")
+		if err != nil { // the store failed: it may hold a full cart
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		n, _ := s.Values["tea"].(int)
+		s.Values["tea"] = n + 1
+		if err := s.Save(r, w); err != nil {
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "%d tea", n+1)
+	}
+
+	r := httptest.NewRequest("POST", "/cart", nil)
+	for range 2 {
+		rec := httptest.NewRecorder()
+		cart(rec, r)
+		fmt.Println(rec.Code, rec.Body)
+		for _, c := range rec.Result().Cookies() {
+			r.AddCookie(c)
+		}
+	}
+	// Output:
+	// 200 1 tea
+	// 200 2 tea
+}

@@ -64,7 +64,8 @@ func (m *Manager) New(r *http.Request, name string) (*sessions.Session, error) {
 	s := sessions.NewSession(c, name)
 	s.IsNew = true
 	*s.Options = sessions.Options{
-		Path: "/", MaxAge: int(seconds(m.cfg.Lifetime)), HttpOnly: true, Secure: !m.cfg.Insecure, SameSite: http.SameSiteLaxMode,
+		Path: "/", Domain: m.cfg.Domain, MaxAge: int(seconds(m.cfg.Lifetime)), HttpOnly: true, Secure: !m.cfg.Insecure,
+		SameSite: m.cfg.SameSite, Partitioned: m.cfg.Partitioned,
 	}
 	return s, m.fill(r, s, c)
 }

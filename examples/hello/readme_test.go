@@ -112,6 +112,23 @@ type counter interface {
 	Allow(address, op string) error
 }
 
+func fillCart(auth *middleware.Auth, w http.ResponseWriter, r *http.Request) error {
+	cart, err := auth.Sessions().Get(r, "cart")
+	if err != nil {
+		return err // the store failed: nobody knows what is in it
+	}
+	cart.Values["tea"] = 2
+	cart.AddFlash("Added to your cart.")
+	if err := cart.Save(r, w); err != nil {
+		return err
+	}
+	return nil
+}
+
+func carryOver(cfg *middleware.Config) {
+	cfg.Session.CarryOver = []string{"cart", "prefs/theme"} // all of one, and one value of another
+}
+
 func behind(cfg *middleware.Config, auth *middleware.Auth, limiter counter) {
 	cfg.BaseURL = "https://app.example.com"
 	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -147,4 +164,4 @@ func TestTestYourApp(t *testing.T) {
 	}
 }
 
-var _ = []any{protect, greet, call, member{}, decide, behind, keep, end}
+var _ = []any{protect, greet, call, member{}, decide, behind, keep, end, fillCart, carryOver}
