@@ -16,10 +16,10 @@
 // # What a stolen thing gives
 //
 // The table of sessions alone logs nobody in; values that an app keeps there can
-// be read in it. The secret alone opens the cookies
-// of logins under way that someone has stolen as well; it makes no session,
-// because the random key is not derived from it. A stolen session cookie is a
-// session until it ends: see [Manager.Revoke] and [Manager.EndAll].
+// be read in it. The secret alone opens the cookies of logins under way that
+// someone has stolen as well; it makes no session, because the random key is not
+// derived from it. A stolen session cookie is a session until it ends: see
+// [Manager.Revoke] and [Manager.EndAll].
 //
 // A stolen remember cookie is good for one use by whoever comes first; the second
 // to use it gives the theft away, and both are logged out. The table of what
