@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"time"
 
 	"github.com/gatepass/gatepass/store"
 	"github.com/redis/go-redis/v9"
@@ -91,11 +93,16 @@ for i = 13, #ARGV do drop(kind, ARGV[i]) end
 put(kind, id, 5, ARGV[12])
 return 'done'`
 
-	// kind, ID, whether its values are wanted
+	// kind, ID, whether its values are wanted. Every request comes by here, and to
+	// make the functions of the prelude takes longer than this.
 	readLua = `
-local h = entry(ARGV[3], ARGV[4])
-if h and ARGV[5] == '1' then h[8] = redis.call('HGET', KEYS[1], 'v') end
-return h or false`
+local h = redis.call('HMGET', KEYS[1], 'u', 'g', 'e', 'r', 'c', 'a', 'n')
+if not h[3] or tonumber(h[3]) <= tonumber(ARGV[2]) then return false end
+local list = ARGV[1] .. ARGV[3]
+if h[1] and h[1] ~= '' and not redis.call('ZSCORE', list .. '-user:' .. h[1], ARGV[4]) then return false end
+if h[2] and h[2] ~= '' and not redis.call('ZSCORE', list .. '-sid:' .. h[2], ARGV[4]) then return false end
+if ARGV[5] == '1' then h[8] = redis.call('HGET', KEYS[1], 'v') end
+return h`
 
 	// kind
 	listLua = `
@@ -200,7 +207,7 @@ type scripts struct {
 func newScripts() scripts {
 	of := func(text string) *redis.Script { return redis.NewScript(prelude + text) }
 	return scripts{
-		create: of(createLua), read: of(readLua), list: of(listLua), touch: of(touchLua), delete: of(deleteLua),
+		create: of(createLua), read: redis.NewScript(readLua), list: of(listLua), touch: of(touchLua), delete: of(deleteLua),
 		deleteUser: of(deleteUserLua), renew: of(renewLua), swapValues: of(swapValuesLua),
 		swapRemembered: of(swapRememberedLua), mark: of(markLua), marked: of(markedLua),
 	}
@@ -211,30 +218,62 @@ func (s *Store) run(ctx context.Context, op string, script *redis.Script, key st
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("redisstore: %s: %w", op, err)
 	}
-	args = append([]any{s.prefix, s.now().UnixMilli()}, args...)
+	ask := func() (any, error) {
+		args := append([]any{s.prefix, s.now().UnixMilli()}, args...)
+		return script.Run(ctx, s.client, []string{s.prefix + key}, args...).Result()
+	}
+	deadline, limited := ctx.Deadline()
+	var value any
+	var err error
+	if ctx.Done() == nil || limited && s.heeds {
+		value, err = ask()
+		// The connection's deadline may be noticed before the context's.
+		if errors.Is(err, os.ErrDeadlineExceeded) && limited && !time.Now().Before(deadline) {
+			err = context.DeadlineExceeded
+		}
+	} else {
+		value, err = wait(ctx, ask)
+	}
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("redisstore: %s: %w", op, err)
+	}
+	return value, nil
+}
+
+// wait waits for what the client answers, or until ctx is done, of which the
+// client takes no notice while it reads.
+func wait(ctx context.Context, ask func() (any, error)) (any, error) {
 	type answer struct {
 		value any
 		err   error
 	}
-	// The client looks at a deadline at most, and only if it was told to.
 	came := make(chan answer, 1)
 	go func() {
-		value, err := script.Run(ctx, s.client, []string{s.prefix + key}, args...).Result()
+		value, err := ask()
 		came <- answer{value, err}
 	}()
-	var a answer
 	select {
-	case a = <-came:
+	case a := <-came:
+		return a.value, a.err
 	case <-ctx.Done():
-		a.err = ctx.Err()
+		return nil, ctx.Err()
 	}
-	switch {
-	case errors.Is(a.err, redis.Nil):
-		return nil, nil
-	case a.err != nil:
-		return nil, fmt.Errorf("redisstore: %s: %w", op, a.err)
+}
+
+// heeds reports whether a client looks at the deadlines of contexts.
+func heeds(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.Ring:
+		return c.Options().ContextTimeoutEnabled
 	}
-	return a.value, nil
+	return false
 }
 
 // do runs a script that says how it went.

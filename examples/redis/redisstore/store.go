@@ -41,16 +41,18 @@ import (
 // [New].
 //
 // It remembers nothing itself: what one process ends has ended for all. A method
-// gives up when its context is done, whatever the client's settings are, though
-// what it sent may still happen. With Redis down, how soon that is an error is
-// the client's business: its DialTimeout, DialerRetries, ReadTimeout and
-// MaxRetries, of which the defaults take seconds.
+// gives up when its context is done, though what it sent may still happen. It is
+// quickest with a client that has ContextTimeoutEnabled: then a context with a
+// deadline that is cancelled before may hold it up until the deadline. How soon it
+// is an error that Redis is down is the client's business: its DialTimeout,
+// DialerRetries, ReadTimeout and MaxRetries, of which the defaults take seconds.
 type Store struct {
 	// Now is the clock by which sessions and marks end. It is time.Now if nil.
 	// Set it before the store is used.
 	Now func() time.Time
 
 	client   redis.UniversalClient
+	heeds    bool   // the client looks at the deadlines of contexts
 	prefix   string // what every key begins with
 	scripts  scripts
 	watchers watchers
@@ -77,7 +79,7 @@ func WithPrefix(name string) Option {
 // New returns a Store that asks client, which stays the caller's to close. It
 // does no I/O.
 func New(client redis.UniversalClient, opts ...Option) *Store {
-	s := &Store{client: client, prefix: tag("gatepass"), scripts: newScripts()}
+	s := &Store{client: client, heeds: heeds(client), prefix: tag("gatepass"), scripts: newScripts()}
 	for _, opt := range opts {
 		opt(s)
 	}

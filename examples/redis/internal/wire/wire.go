@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"time"
 )
 
 // A Wire dials, and is what it dialled. It is safe for concurrent use.
@@ -92,6 +94,30 @@ type conn struct {
 	wire   *Wire
 	once   sync.Once
 	closed chan struct{}
+
+	mu       sync.Mutex
+	deadline time.Time
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline also limits how long an answer is held back.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) late() <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(c.deadline))
 }
 
 func (c *conn) Close() error {
@@ -119,6 +145,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	if hold != nil {
 		select {
 		case <-hold:
+		case <-c.late():
+			return 0, os.ErrDeadlineExceeded
 		case <-c.closed:
 			return 0, net.ErrClosed
 		}
