@@ -173,7 +173,10 @@ func (a *Auth) loggedOut(ctx context.Context, v *arrival) (bool, error) {
 // they are.
 func (a *Auth) endSID(ctx context.Context, e *entry, out provider.Logout) error {
 	for _, id := range e.ids() {
-		err := a.sessions.EndSID(ctx, id, out.Issuer, out.SID)
+		var err error
+		if out.Issuer != "" { // else no session of the provider's has one
+			err = a.sessions.EndSID(ctx, id, out.Issuer, out.SID)
+		}
 		if err == nil {
 			err = a.endOldSID(ctx, id, out)
 		}

@@ -221,6 +221,28 @@ func TestPageOfALoginThatWasEnded(t *testing.T) {
 	}
 }
 
+// A client without cookies does not learn the key of a session that was ended
+// either.
+func TestLogoutDuringALoginByHeader(t *testing.T) {
+	op := newOP("op")
+	a := newApp(t, func(c *middleware.Config) { c.Session.Header = "X-Session" }, op)
+	op.person("ada", provider.Identity{Subject: "ada", Name: "Ada", SID: "s-1"})
+	b := a.browser()
+	bare := func(r *http.Request) { r.Header["X-Session"] = []string{""} }
+	for _, ended := range []bool{false, true} {
+		op.complete = func(context.Context, provider.Callback) error {
+			if ended && a.backchannel("op", op.token(provider.Logout{SID: "s-1"})) != http.StatusOK {
+				t.Errorf("the logout was refused: %s", a.log)
+			}
+			return nil
+		}
+		resp := b.callback("op", b.begin("op", bare), "ada", bare)
+		if got := resp.Header.Get("X-Session") != ""; got == ended {
+			t.Errorf("logged out meanwhile %v: got %d, and a key %v", ended, resp.StatusCode, got)
+		}
+	}
+}
+
 // A store that cannot say whether somebody has logged out is no reason to log
 // them in.
 func TestStoreThatFailsAfterALogin(t *testing.T) {

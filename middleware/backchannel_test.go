@@ -162,6 +162,19 @@ func TestBackchannelLogoutOfAnOldSession(t *testing.T) {
 	}
 }
 
+// A provider that has no issuer ends its own sessions, and no other's.
+func TestBackchannelLogoutWithoutIssuer(t *testing.T) {
+	a, op := newOPApp(t, memstore.New())
+	browsers := loggedInAt(a)
+	op.people["eve"] = provider.Identity{Provider: "op", Subject: "eve", SID: "s-1"}
+	b := a.browser()
+	b.login("op", "eve")
+	op.logouts["token"] = provider.Logout{SID: "s-1", JTI: "jti"}
+	if got := a.backchannel("op", "token"); got != http.StatusOK || b.whoami() != "" || browsers["ada-1"].whoami() == "" {
+		t.Errorf("got %d, and the browsers are %q and %q", got, b.whoami(), browsers["ada-1"].whoami())
+	}
+}
+
 // A store of someone else's, without any of the optional interfaces.
 func TestBackchannelLogoutWithALesserStore(t *testing.T) {
 	a, op := newOPApp(t, &steppedStore{Store: memstore.New()})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"github.com/gatepass/gatepass/session"
@@ -16,7 +17,7 @@ func (a *Auth) sessionRows(open []store.Session, current string) []sessionRow {
 	rows := make([]sessionRow, 0, len(open))
 	for _, s := range open {
 		row := sessionRow{
-			Handle: a.handle(s.ID), Browser: browserName(s.UserAgent), Address: s.IP, With: s.Provider,
+			Handle: a.handle(s.ID), Browser: browserName(s.UserAgent), Address: a.addressText(s.IP), With: s.Provider,
 			Began: s.CreatedAt.UTC(), Seen: s.SeenAt.UTC(),
 			Current: s.ID == current, Remembered: isRemembered(s),
 		}
@@ -27,6 +28,23 @@ func (a *Auth) sessionRows(open []store.Session, current string) []sessionRow {
 	}
 	slices.SortStableFunc(rows, func(x, y sessionRow) int { return cmp.Compare(y.rank(), x.rank()) })
 	return rows
+}
+
+// addressText is what a page shows of an address: the network, if no more was to
+// be kept of it. One that was kept before that was so is shown as it is.
+func (a *Auth) addressText(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || a.cfg.Session.Addresses != session.TruncateAddress {
+		return ip
+	}
+	bits := 48
+	if addr.Is4() {
+		bits = 24
+	}
+	if network, err := addr.Prefix(bits); err == nil && network.Addr() == addr {
+		return network.String()
+	}
+	return ip
 }
 
 func (r sessionRow) rank() int {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatepass/gatepass/middleware"
+	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
 )
 
@@ -111,6 +113,48 @@ func TestSessionsOnThePage(t *testing.T) {
 	b.post("/auth/sessions/revoke", url.Values{"others": {"1"}})
 	if page := body(t, b.get("/auth/account")); b.whoami() != id || strings.Contains(page, "End all others") || revokeButton.MatchString(page) {
 		t.Errorf("all others were ended: %s", page)
+	}
+}
+
+// The page shows of an address what is kept of it.
+func TestAddressesOnThePage(t *testing.T) {
+	for _, tt := range []struct {
+		policy        session.AddressPolicy
+		address, want string
+	}{
+		{session.KeepAddress, "203.0.113.9", ", from 203.0.113.9<"},
+		{session.KeepAddress, "203.0.113.0", ", from 203.0.113.0<"},
+		{session.TruncateAddress, "203.0.113.9", ", from 203.0.113.0/24<"},
+		{session.TruncateAddress, "2001:db8:1:2::3", ", from 2001:db8:1::/48<"},
+		{session.DropAddress, "203.0.113.9", "UTC</time></small>"},
+	} {
+		a := newApp(t, func(c *middleware.Config) {
+			c.TrustedProxies, c.Session.Addresses = networks("10.0.0.0/8"), tt.policy
+		})
+		a.github.person("ada", ada)
+		b := a.browser()
+		b.callback("github", b.begin("github"), "ada", from("10.0.0.1:80", tt.address))
+		if page := body(t, b.get("/auth/account")); !strings.Contains(page, tt.want) {
+			t.Errorf("policy %d, %s: no %q on the page: %s", tt.policy, tt.address, tt.want, page)
+		}
+	}
+	// One that was kept whole, before.
+	a := newApp(t, func(c *middleware.Config) { c.Session.Addresses = session.TruncateAddress })
+	a.github.person("ada", ada)
+	b := a.browser()
+	b.login("github", "ada")
+	now := a.clock.Now()
+	for id, ip := range map[string]string{"s-1": "203.0.113.9", "s-2": "not an address"} {
+		err := a.store.CreateSession(t.Context(), &store.Session{ID: id, UserID: b.whoami(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour), IP: ip})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := body(t, b.get("/auth/account"))
+	for _, want := range []string{"from 192.0.2.0/24<", "from 203.0.113.9<", "from not an address<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q on the page: %s", want, page)
+		}
 	}
 }
 
