@@ -142,6 +142,11 @@ func keep(cfg *middleware.Config, auth *middleware.Auth, w http.ResponseWriter, 
 	return err
 }
 
+func inRedis(cfg *middleware.Config, db *gormstore.Store, sessions store.Sessions) {
+	cfg.Store = db
+	cfg.Session.Store = sessions // redisstore.New(client), with a client of go-redis
+}
+
 func TestTestYourApp(t *testing.T) {
 	cfg := middleware.Config{BaseURL: "http://localhost:8080", Secret: "w1Z8xQ3nV6kR0tY5uB2mL9cJ4hG7fD1s", Store: memstore.New()}
 	srv := providertest.NewServer(t)
@@ -164,4 +169,4 @@ func TestTestYourApp(t *testing.T) {
 	}
 }
 
-var _ = []any{protect, greet, call, member{}, decide, behind, keep, end, fillCart, carryOver}
+var _ = []any{protect, greet, call, member{}, decide, behind, keep, end, fillCart, carryOver, inRedis}
