@@ -27,8 +27,8 @@ type key [48]byte
 // A record is what is found by it. It is over when the session is, by the app's
 // clock and not the cache's.
 type record struct {
-	session *store.Session
-	user    *store.User
+	Session *store.Session
+	User    *store.User
 	until   time.Time
 }
 
