@@ -195,6 +195,13 @@ func TestBeginRememberedWhenTheAnswerIsLost(t *testing.T) {
 		t.Errorf("got %v, header %v", err, b.header)
 	}
 	w.wantNothing()
+	w.store.onAnswer("CreateRemembered", nil)
+	w.store.loseOnce("CreateRemembered", errDown)
+	err = b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { return w.m.BeginRemembered(rw, r, s) })
+	if !errors.Is(err, errDown) || len(b.header) != 0 {
+		t.Errorf("got %v, header %v", err, b.header)
+	}
+	w.wantNothing()
 }
 
 func TestEndWhenRememberedCannotBeForgotten(t *testing.T) {

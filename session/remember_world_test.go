@@ -25,8 +25,12 @@ func (b *backend) CreateRemembered(ctx context.Context, r *store.Remembered) err
 	if err := b.call("CreateRemembered"); err != nil {
 		return err
 	}
-	defer b.done("CreateRemembered")
-	return b.Store.CreateRemembered(ctx, r)
+	err := b.Store.CreateRemembered(ctx, r)
+	if err == nil {
+		err = b.lost("CreateRemembered")
+	}
+	b.done("CreateRemembered")
+	return err
 }
 
 func (b *backend) Remembered(ctx context.Context, id string) (*store.Remembered, error) {
@@ -184,13 +188,13 @@ func (b *browser) parts() (family, secret []byte) {
 
 func setCookies(h http.Header) string { return strings.Join(h["Set-Cookie"], "\n") }
 
-// A swapped store answers with someone else's family.
+// A swapped store answers with a family whose ID is another to us.
 type swapped struct{ *backend }
 
 func (s swapped) Remembered(ctx context.Context, id string) (*store.Remembered, error) {
 	r, err := s.backend.Remembered(ctx, id)
 	if err == nil {
-		r.ID = strings.ToUpper(r.ID)
+		r.ID, r.Validator = strings.ToUpper(r.ID), nil
 	}
 	return r, err
 }
