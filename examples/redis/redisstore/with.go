@@ -17,7 +17,8 @@ import (
 // is given to a transaction therefore refuses to change sessions, with an error
 // that wraps [errors.ErrUnsupported]; save for DeleteUser, which logs the user out
 // even if they are not deleted in the end. Package middleware begins and ends
-// sessions outside of transactions.
+// sessions outside of transactions. The rules of storetest about transactions,
+// which change sessions in them, are not for such a Store.
 func With(users store.Store, sessions *Store) store.Store {
 	j := join(users, sessions, nil)
 	if _, ok := users.(store.Transactor); ok {
