@@ -22,7 +22,15 @@ import (
 )
 
 // BenchmarkGoals is what a request costs, beside the least that the same could
-// cost.
+// cost. Where the time goes:
+//
+//	go test -run '^$' -bench 'Goals/seen.*/sessions=1$/goroutines=1$' -cpuprofile cpu.out -o middleware.test ./middleware
+//	go tool pprof -top -cum -focus RequireUser middleware.test cpu.out
+//
+// Of RequireUser, three tenths go to the memory of the request's copy and its
+// context, which net/http asks for; a sixth to base64, a tenth each to the clock,
+// to the search for the cookie and to the headers Vary and Cache-Control. The
+// cache itself is too quick to show.
 func BenchmarkGoals(b *testing.B) {
 	b.Run("seen a moment ago", benchSeen)
 	b.Run("handler asks", benchUser)
