@@ -37,7 +37,8 @@ type Config struct {
 
 	// LoginURL is where RequireUser sends visitors, with the parameter return_to
 	// added. The default is Handler's own page or, with one provider only and
-	// nothing to ask people, straight to that provider.
+	// nothing to ask people, straight to that provider. With Session.Remember
+	// there is something to ask.
 	LoginURL string
 
 	// AfterLogin and AfterLogout are where people go who were not on their

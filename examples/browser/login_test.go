@@ -159,7 +159,7 @@ func TestCancelAtTheService(t *testing.T) {
 	// The page leads to another try, which works.
 	p.click(`main a.button`)
 	p.shot("login")
-	p.click(`form[action="/auth/login/test"] button`)
+	p.click(`button[formaction="/auth/login/test"]`)
 	p.click(tove)
 	p.sees("Welcome, Tove Almgren")
 }
@@ -183,7 +183,7 @@ func TestDeepLink(t *testing.T) {
 	app := newProgram(t)
 	_, p := newBrowser(t)
 	p.open(app.url + "/profile?from=mail")
-	p.click(`form[action="/auth/login/test"] button`)
+	p.click(`button[formaction="/auth/login/test"]`)
 	p.click(tove)
 	p.isAt(app.url + "/profile?from=mail")
 	p.sees("sv-SE")

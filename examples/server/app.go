@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/gatepass/gatepass/middleware"
 	"github.com/gatepass/gatepass/provider"
+	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/gormstore"
 	"gorm.io/driver/sqlite"
@@ -59,6 +61,10 @@ func newApp(cfg config) (*app, error) {
 		OnSignUp:   a.onSignUp,
 		OnLogin:    a.onLogin,
 		Logger:     cfg.Log,
+		Session: session.Config{
+			Remember:  90 * 24 * time.Hour,        // for those who tick the box on the login page
+			CarryOver: []string{"prefs/greeting"}, // a visitor's, when they log in
+		},
 	}, cfg.Providers...)
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -100,6 +106,8 @@ func (a *app) routes() http.Handler {
 	mux.Handle("/auth/", a.auth.Handler())
 	mux.HandleFunc("GET /logout", logout)
 	mux.Handle("GET /profile", a.auth.RequireUser(http.HandlerFunc(a.profile)))
+	// A form on another site's page cannot choose for anybody.
+	mux.Handle("POST /greeting", http.NewCrossOriginProtection().Handler(a.auth.LoadUser(http.HandlerFunc(a.choose))))
 	mux.Handle("GET /{$}", a.auth.LoadUser(http.HandlerFunc(a.home)))
 	mux.Handle("/", a.auth.LoadUser(http.HandlerFunc(a.notFound)))
 	for path, q := range a.pages() {

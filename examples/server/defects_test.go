@@ -166,9 +166,11 @@ func TestDefectD6NoSecretInTheProgram(t *testing.T) {
 // D7: every login ended on the home page.
 func TestDefectD7LoginComesBack(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Providers = w.cfg.Providers[:1] // with one service there is no choice to make
+	w.cfg.Providers = w.cfg.Providers[:1] // with one service the page has one button, and the box to tick
 	w.restart()
-	w.visitor().get("/profile?from=mail&page=2").is(http.StatusOK, "/profile?from=mail&page=2")
+	v := w.visitor()
+	v.get("/profile?from=mail&page=2").sees(`formaction="/auth/login/github"`, `name="return_to" value="/profile?from=mail&amp;page=2"`)
+	v.post("/auth/login/github", url.Values{"return_to": {"/profile?from=mail&page=2"}}).is(http.StatusOK, "/profile?from=mail&page=2")
 	w.visitor().get("/auth/login/github?return_to="+url.QueryEscape("/profile?x=1")).is(http.StatusOK, "/profile?x=1")
 	for _, evil := range []string{"https://evil.example/", "//evil.example/", `/\evil.example`, "/%2f/evil.example"} {
 		w.visitor().get("/auth/login/github?return_to="+url.QueryEscape(evil)).is(http.StatusOK, "/")

@@ -64,6 +64,9 @@ type homePage struct {
 	Asks     []link
 	Accounts []way
 	Logins   int
+
+	Greeting  string
+	Greetings []string
 }
 
 type whoPage struct {
@@ -75,7 +78,12 @@ type whoPage struct {
 type way struct{ Service, Name string }
 
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
-	h := homePage{page: a.page(r)}
+	chosen, err := a.greeting(r)
+	if err != nil {
+		a.broken(w, r, err)
+		return
+	}
+	h := homePage{page: a.page(r), Greeting: chosen, Greetings: greetings}
 	for _, p := range a.auth.Providers() {
 		h.Buttons = append(h.Buttons, link{a.auth.LoginPath(p.ID, "/"), p.Name})
 	}
