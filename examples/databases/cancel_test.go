@@ -211,7 +211,7 @@ func TestSweepLeavesWhatWasMarkedAgain(t *testing.T) {
 // waiting returns once somebody waits for a lock in the database, or an error if
 // done tells that nobody will.
 func waiting(ctx context.Context, db database, s *gormstore.Store, done <-chan error) error {
-	query := "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM gatepass_marks%'"
+	query := "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM gatepass_%'"
 	if db.kind == "mysql" {
 		query = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
 	}

@@ -15,6 +15,7 @@ type dialect struct {
 	numbered bool // parameters are $1, $2, …
 	prepare  bool // the driver does not keep statements prepared
 	padded   bool // spaces at the end of a user's ID make no difference
+	moves    bool // a statement that finds rows by an index may miss one that gets another ID meanwhile
 
 	insert    string // begins an insertion that leaves an existing row alone
 	ignore    string // ends it
@@ -66,7 +67,7 @@ func dialectOf(name string) (dialect, error) {
 		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
 		// that the latter reports depends on a setting of the connection.
 		d.insert, d.ignore = "INSERT IGNORE INTO", ""
-		d.prepare, d.padded = true, true
+		d.prepare, d.padded, d.moves = true, true, true
 		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
 		d.emailKey, d.emailFold = "email_key", "lower(left(?, 320))"
 	default:

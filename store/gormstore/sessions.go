@@ -147,14 +147,25 @@ func (s *Store) DeleteUserSessions(ctx context.Context, userID, except string) e
 	if s.badUser(userID) {
 		return ctx.Err()
 	}
-	var err error
+	query, args := s.sql().deleteOthers, []any{userID, except}
 	if except == "" || bad(except) {
-		_, err = s.exec(ctx, s.sql().deleteSessions, userID)
-	} else {
-		_, err = s.exec(ctx, s.sql().deleteOthers, userID, except)
+		query, args = s.sql().deleteSessions, args[:1]
 	}
+	err := s.endAll(ctx, query, args...)
 	s.tell(store.Change{UserID: userID})
 	return err
+}
+
+// endAll runs a statement that ends a user's sessions. Where a session that is
+// renewed while that statement waits for another may have moved to where it has
+// looked already, it looks again, until there is none.
+func (s *Store) endAll(ctx context.Context, query string, args ...any) error {
+	for first := true; ; first = false {
+		n, err := s.exec(ctx, query, args...)
+		if err != nil || !s.sh.moves || n == 0 && !first {
+			return err
+		}
+	}
 }
 
 // Mark implements [store.Sessions].

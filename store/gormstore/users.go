@@ -134,7 +134,13 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 	return s.atomic(ctx, func(tx *Store) error {
 		defer tx.tell(store.Change{UserID: id})
 		t := tx.sql()
-		for _, query := range []string{t.deleteAllRemembered, t.deleteSessions, t.deleteAccounts, t.deleteUser} {
+		if _, err := tx.exec(ctx, t.deleteAllRemembered, id); err != nil {
+			return err
+		}
+		if err := tx.endAll(ctx, t.deleteSessions, id); err != nil {
+			return err
+		}
+		for _, query := range []string{t.deleteAccounts, t.deleteUser} {
 			if _, err := tx.exec(ctx, query, id); err != nil {
 				return err
 			}
