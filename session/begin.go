@@ -31,7 +31,7 @@ const (
 // browser's name and address; the caller sets who, with which provider, and
 // AuthTime. The session that the browser had before ends, and so does the
 // user's least recently seen one if there are too many. A browser that was
-// remembered is so no more.
+// remembered is so no more, nor is that of such a session.
 //
 // If Begin fails, nobody is logged in by it, and the browser is told nothing.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
@@ -87,17 +87,18 @@ func (m *Manager) describe(s *store.Session, r *http.Request, now time.Time) {
 }
 
 // succession finds out which sessions end when s begins in a browser that has
-// those before, and what s is given of them.
-func (m *Manager) succession(ctx context.Context, s *store.Session, before []token) (*succession, error) {
-	crowd, err := m.crowd(ctx, s.UserID, before)
+// those before, and whose families in over end, and what s is given of them.
+func (m *Manager) succession(ctx context.Context, s *store.Session, before []token, over []string) (*succession, error) {
+	crowd, err := m.crowd(ctx, s.UserID, before, over)
 	if err != nil {
 		return nil, err
 	}
+	ids, families := idsOf(crowd)
 	values, err := m.inherit(ctx, s, before)
 	if err != nil {
 		return nil, err
 	}
-	return &succession{session: s, values: values, before: before, crowd: crowd}, nil
+	return &succession{session: s, values: values, before: before, crowd: ids, families: families}, nil
 }
 
 // held returns the tokens of ours that the request has, also those of
@@ -134,8 +135,8 @@ func (m *Manager) held(r *http.Request) ([]token, error) {
 }
 
 // crowd returns which of the user's sessions must end before one more begins,
-// beside those in going.
-func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]string, error) {
+// beside those in going and those of the families in over.
+func (m *Manager) crowd(ctx context.Context, userID string, going []token, over []string) ([]store.Session, error) {
 	list, err := m.cfg.Store.UserSessions(ctx, userID)
 	if err != nil {
 		return nil, err
@@ -144,21 +145,29 @@ func (m *Manager) crowd(ctx context.Context, userID string, going []token) ([]st
 		id := going[i].id()
 		list = slices.DeleteFunc(list, func(s store.Session) bool { return s.ID == id })
 	}
+	list = slices.DeleteFunc(list, func(s store.Session) bool { return slices.Contains(over, s.Family) })
 	return m.crowded(list), nil
 }
 
 // crowded returns which of a user's sessions must end before one more begins.
-func (m *Manager) crowded(list []store.Session) []string {
+func (m *Manager) crowded(list []store.Session) []store.Session {
 	n := min(len(list)+1-m.cfg.MaxPerUser, maxCrowd)
 	if n <= 0 {
 		return nil
 	}
 	slices.SortFunc(list, func(a, b store.Session) int { return a.SeenAt.Compare(b.SeenAt) })
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = list[i].ID
+	return list[:n]
+}
+
+// idsOf returns the IDs of sessions, and of the families that they are of.
+func idsOf(list []store.Session) (ids, families []string) {
+	for i := range list {
+		ids = append(ids, list[i].ID)
+		if list[i].Family != "" {
+			families = append(families, list[i].Family)
+		}
 	}
-	return ids
+	return ids, families
 }
 
 // give sends the browser its half of s. Stays says that what CarryOver lists of

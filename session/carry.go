@@ -29,7 +29,8 @@ func checkCarryOver(list []string, wrong func(format string, args ...any)) {
 // inherit returns the values that s, which begins, gets from what its browser
 // has: of a visitor's those in CarryOver, and all of the same user's, who is
 // where they were. It gets nothing of another user's, nor of a browser that has
-// two keys, of which one may be someone else's.
+// two keys, of which one may be someone else's. A store that forwards to another
+// learns only now that that one keeps none.
 func (m *Manager) inherit(ctx context.Context, s *store.Session, before []token) ([]byte, error) {
 	if m.noValues != nil || len(before) != 1 {
 		return nil, nil
@@ -42,7 +43,7 @@ func (m *Manager) inherit(ctx context.Context, s *store.Session, before []token)
 	}
 	_, blob, err := m.kept(ctx, k)
 	switch {
-	case errors.Is(err, ErrNone):
+	case errors.Is(err, ErrNone), errors.Is(err, errors.ErrUnsupported):
 		return nil, nil
 	case err == nil && visitor:
 		blob = only(blob, m.cfg.CarryOver)

@@ -66,21 +66,38 @@ func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, befor
 	if err != nil {
 		return err
 	}
-	c, err := m.succession(ctx, s, before)
+	c, err := m.succession(ctx, s, before, over)
 	if err != nil {
 		return err
 	}
 	if f != nil {
-		if err := m.remember(ctx, f, s); err != nil {
+		if err := m.remember(ctx, f, s, over); err != nil {
 			return err
 		}
 	}
 	if err := m.succeed(ctx, c); err != nil {
 		return errors.Join(err, m.unremember(ctx, s.Family))
 	}
-	for _, id := range over {
-		if err := m.endFamily(ctx, id); err != nil {
-			return errors.Join(err, m.undo(ctx, s.ID), m.unremember(ctx, s.Family))
+	for i := 0; err == nil && i < len(over); i++ {
+		err = m.endFamily(ctx, over[i])
+	}
+	if err == nil {
+		err = m.forgetEach(ctx, c.families)
+	}
+	if err != nil {
+		return errors.Join(err, m.undo(ctx, s.ID), m.unremember(ctx, s.Family))
+	}
+	return nil
+}
+
+// forgetEach forgets families of which the sessions end otherwise.
+func (m *Manager) forgetEach(ctx context.Context, ids []string) error {
+	if m.cfg.Remembers == nil {
+		return nil
+	}
+	for _, id := range ids {
+		if err := m.cfg.Remembers.DeleteRemembered(ctx, id); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -93,12 +110,13 @@ func (m *Manager) remembered(rec *store.Remembered, now time.Time) bool {
 }
 
 // remember stores the family that t begins with s, in place of the user's least
-// recently used ones if there are too many.
-func (m *Manager) remember(ctx context.Context, t *rememberToken, s *store.Session) error {
+// recently used ones if there are too many beside those in going.
+func (m *Manager) remember(ctx context.Context, t *rememberToken, s *store.Session, going []string) error {
 	list, err := m.cfg.Remembers.UserRemembered(ctx, s.UserID)
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(f store.Remembered) bool { return slices.Contains(going, f.ID) })
 	for i := range list {
 		if i >= m.cfg.MaxPerUser-1 {
 			if err := m.cfg.Remembers.DeleteRemembered(ctx, list[i].ID); err != nil {
@@ -301,13 +319,12 @@ func (m *Manager) withRemembered(ctx context.Context, userID string, list []stor
 
 // predecessors returns the IDs of the sessions that end when s is restored,
 // beside those in going: those that its family had, and the user's least
-// recently seen ones if there are too many.
-func (m *Manager) predecessors(ctx context.Context, s *store.Session, going []token) ([]string, error) {
+// recently seen ones if there are too many, with their families.
+func (m *Manager) predecessors(ctx context.Context, s *store.Session, going []token) (ends, families []string, err error) {
 	list, err := m.cfg.Store.UserSessions(ctx, s.UserID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var ends []string
 	list = slices.DeleteFunc(list, func(other store.Session) bool {
 		if slices.ContainsFunc(going, func(t token) bool { return t.id() == other.ID }) {
 			return true
@@ -318,7 +335,8 @@ func (m *Manager) predecessors(ctx context.Context, s *store.Session, going []to
 		}
 		return false
 	})
-	return append(ends, m.crowded(list)...), nil
+	crowd, families := idsOf(m.crowded(list))
+	return append(ends, crowd...), families, nil
 }
 
 // remembersElsewhere reports whether families are kept elsewhere than sessions.

@@ -291,3 +291,70 @@ func TestWithoutRememberNothingIsAsked(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// A browser that had to make room for another must not come back by itself, and
+// push that one out.
+func TestMaxPerUserForgetsWhoMadeRoom(t *testing.T) {
+	atOnceAndInSteps(t, func(t *testing.T, kind func(*session.Config)) {
+		for name, begin := range map[string]func(w *world, b *browser){
+			"login":            func(w *world, b *browser) { w.login(b) },
+			"remembered login": func(w *world, b *browser) { w.remember(b) },
+			"restore": func(w *world, b *browser) {
+				w.wantRestored(b, w.m)
+			},
+		} {
+			w, old := newRemembering(t, func(c *session.Config) { c.MaxPerUser, c.Remembers = 2, c.Store.(store.Rememberer) }, kind)
+			b := newBrowser(t)
+			if name == "restore" {
+				w.clock.add(time.Minute)
+				w.remember(b)
+				w.clock.add(idle)
+				w.wantRestored(old, w.m)
+			}
+			w.clock.add(time.Minute)
+			young := newBrowser(t)
+			w.login(young)
+			w.clock.add(time.Minute)
+			begin(w, b)
+			if _, err := old.restore(w.m); !errors.Is(err, session.ErrNone) || errors.Is(err, session.ErrStolen) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			w.wantUser(young, w.m)
+			w.wantUser(b, w.m)
+		}
+	})
+}
+
+// The browser's own family makes room first, and its session with it, also if
+// the key of that was lost.
+func TestMaxPerUserAndTheBrowsersOwnFamily(t *testing.T) {
+	w, b := newRemembering(t, func(c *session.Config) { c.MaxPerUser = 2 })
+	own := w.wantUser(b, w.m).Session
+	w.clock.add(time.Minute)
+	other := newBrowser(t)
+	w.remember(other)
+	if err := w.store.Store.TouchSession(t.Context(), own.ID, w.clock.now().Add(time.Second), noon.Add(idle)); err != nil {
+		t.Fatal(err) // used in its session after the other, although remembered before
+	}
+	b.forget(cookieName)
+	w.remember(b)
+	if s, f := w.sessions(), w.families(); len(s) != 2 || len(f) != 2 {
+		t.Errorf("got %d sessions and %d families", len(s), len(f))
+	}
+	w.wantUser(other, w.m)
+}
+
+// Browsers that were remembered before are forgotten while none is.
+func TestEndingsWhileRememberIsZero(t *testing.T) {
+	for _, r := range endings {
+		w, b := newRemembering(t)
+		m := w.manager(func(c *session.Config) { c.Remember, c.Remembers = 0, w.store })
+		if err := r.do(w, b, m); err != nil {
+			t.Error(err)
+		}
+		w.wantNothing()
+		if _, err := b.restore(w.m); !errors.Is(err, session.ErrNone) {
+			t.Errorf("%s: got %v", r.name, err)
+		}
+	}
+}

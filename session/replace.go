@@ -18,6 +18,8 @@ type succession struct {
 	values  []byte   // what it is given of the app's own
 	before  []token  // sessions of the browser
 	crowd   []string // IDs of others that its user has
+
+	families []string // of crowd: a browser that had to make room must not come back by itself
 }
 
 // over returns the IDs of the sessions that end.
@@ -147,12 +149,9 @@ func (m *Manager) renameInSteps(ctx context.Context, id string, s *store.Session
 	if err := m.cfg.Store.CreateSession(ctx, s); err != nil {
 		return err
 	}
-	var values []byte
-	var err error
-	if m.noValues != nil {
+	_, values, err := store.SessionValues(ctx, m.cfg.Store, id)
+	if errors.Is(err, errors.ErrUnsupported) {
 		_, err = m.cfg.Store.Session(ctx, id)
-	} else {
-		_, values, err = store.SessionValues(ctx, m.cfg.Store, id)
 	}
 	if err == nil && len(values) > 0 {
 		err = store.SwapSessionValues(ctx, m.cfg.Store, s.ID, nil, values)

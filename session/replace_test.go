@@ -205,3 +205,38 @@ func (w *world) fresh(list []store.Session) []store.Session {
 	}
 	return fresh
 }
+
+// A forwarder is a store that does what the one behind it can, such as one that
+// counts: of what that cannot do, it learns only when it is asked.
+type forwarder struct{ store.Sessions }
+
+func (f forwarder) ReplaceSessions(ctx context.Context, s *store.Session, values []byte, over []string) error {
+	return store.ReplaceSessions(ctx, f.Sessions, s, values, over)
+}
+
+func (f forwarder) RenewSession(ctx context.Context, id string, s *store.Session) error {
+	return store.RenewSession(ctx, f.Sessions, id, s)
+}
+
+func (f forwarder) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {
+	return store.SessionValues(ctx, f.Sessions, id)
+}
+
+func (f forwarder) SwapSessionValues(ctx context.Context, id string, old, values []byte) error {
+	return store.SwapSessionValues(ctx, f.Sessions, id, old, values)
+}
+
+func TestStoreThatForwards(t *testing.T) {
+	atOnceAndInSteps(t, func(t *testing.T, kind func(*session.Config)) {
+		w := newWorld(t, kind, func(c *session.Config) { c.Store = forwarder{c.Store} })
+		b := newBrowser(t)
+		w.login(b)
+		if err := b.do("POST", w.m.Renew); err != nil {
+			t.Errorf("Renew: %v", err)
+		}
+		first := b.clone()
+		w.login(b)
+		w.wantNone(first, w.m)
+		w.wantUser(b, w.m)
+	})
+}

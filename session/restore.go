@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatepass/gatepass/store"
@@ -34,8 +32,9 @@ var errAgain = errors.New("another request was quicker")
 // Restore begins a session for a request for which Resolve has found none, if
 // [Manager.BeginRemembered] remembered its browser. It returns the session, and
 // the request as the browser will send the next: whatever looks for a session in
-// it finds this one. The session's AuthTime is zero, since nobody has proved who
-// they are, until Reauthenticated.
+// it finds this one. Only Get and Save do so for a request that came too late to
+// know the browser's key, which has another since. The session's AuthTime is zero,
+// since nobody has proved who they are, until Reauthenticated.
 //
 // The error is ErrNone for a browser that is not remembered, and [ErrStolen],
 // which is an ErrNone, for a token that was used before. Any other means that
@@ -86,6 +85,9 @@ func (m *Manager) comeBack(w http.ResponseWriter, r *http.Request, value string)
 		return Found{}, r, err
 	}
 	m.sweepNow(ctx, c.now)
+	if len(c.header) == 0 {
+		return f, r.WithContext(context.WithValue(r.Context(), lateKey{}, late{m, f.Session.ID, f.Session.UserID})), nil
+	}
 	return f, m.tell(w, r, c.header), nil
 }
 
@@ -99,7 +101,7 @@ type comeback struct {
 	now    time.Time
 
 	header http.Header // of the answer, if it succeeds
-	made   string      // ID of the session that was stored, if one was
+	made   string      // ID of the session that was stored, if one was or may have been
 	over   bool        // the browser's token is of no use any more
 }
 
@@ -109,15 +111,34 @@ func (c *comeback) restore(ctx context.Context) (f Found, err error) {
 			break
 		}
 	}
-	// Of two requests that came while the secret was being changed, each may have
-	// stored a session: that of the token which was kept is the family's. Or it had
-	// a new key already when this request stored it once more.
-	if c.made != "" && (err != nil && errors.Is(err, ErrNone) || err == nil && f.Session.ID != c.made) {
-		if endErr := c.m.finish(ctx, c.made, nil); endErr != nil {
-			return Found{}, endErr
-		}
+	if c.made == "" || err == nil && f.Session.ID == c.made {
+		return f, err
+	}
+	if endErr := c.takeBack(ctx, err); endErr != nil {
+		return Found{}, endErr // never an ErrNone: nobody knows what is left
 	}
 	return f, err
+}
+
+// takeBack ends the session that was stored, after a Restore that led to none or
+// to another.
+//
+// Of two requests that came while the secret was being changed, each may have
+// stored a session: that of the token which was kept is the family's. Or it had
+// a new key already when this request stored it once more. After a failure it
+// stays, since the browser's token leads to it again; but if the family was ended
+// meanwhile, so was the session, which must not be back because the browser did
+// not wait. So this does not end with the request.
+func (c *comeback) takeBack(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	if err != nil && !errors.Is(err, ErrNone) {
+		_, goneErr := c.m.cfg.Remembers.Remembered(ctx, c.t.family())
+		if !errors.Is(goneErr, store.ErrNotFound) {
+			return nil
+		}
+	}
+	return c.m.finish(ctx, c.made, nil)
 }
 
 func (c *comeback) try(ctx context.Context) (Found, error) {
@@ -188,7 +209,7 @@ func (c *comeback) rotate(ctx context.Context, rec *store.Remembered, v []byte) 
 	next, key := c.signer.heirs(&c.t, m.keys[0])
 	s := &store.Session{ID: key.id(), UserID: rec.UserID, Key: rec.Key, Issuer: rec.Issuer, SID: rec.SID, Family: rec.ID}
 	m.describe(s, c.r, c.now)
-	ends, err := m.predecessors(ctx, s, append(slices.Clone(c.before), key))
+	ends, families, err := m.predecessors(ctx, s, append(slices.Clone(c.before), key))
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +226,9 @@ func (c *comeback) rotate(ctx context.Context, rec *store.Remembered, v []byte) 
 		if err != nil && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
+	}
+	if err := m.forgetEach(ctx, families); err != nil {
+		return nil, err
 	}
 	for _, id := range ends {
 		if err := m.finish(ctx, id, nil); err != nil {
@@ -246,10 +270,8 @@ func (c *comeback) create(ctx context.Context, s *store.Session) (*store.Session
 	sessions := c.m.cfg.Store
 	for range 2 {
 		err := sessions.CreateSession(ctx, s)
-		if err == nil {
-			c.made = s.ID
-		}
 		if !errors.Is(err, store.ErrExists) {
+			c.made = s.ID // also if only the answer was lost
 			return s, err
 		}
 		there, err := c.sibling(ctx, s.ID, s.Family, s.UserID)
@@ -337,48 +359,4 @@ func (c *comeback) give(next *rememberToken, key *token, s *store.Session, rec *
 	}
 	m.setCookie(h, m.rememberCookie, next.text(), rec.CreatedAt.Add(m.cfg.Remember).Sub(c.now))
 	return nil
-}
-
-// tell puts header into the answer, and returns r as it would be with the
-// cookies that are set there.
-func (m *Manager) tell(w http.ResponseWriter, r *http.Request, header http.Header) *http.Request {
-	if len(header) == 0 {
-		return r
-	}
-	given := make(map[string]string)
-	for _, line := range header["Set-Cookie"] {
-		pair, _, _ := strings.Cut(line, ";")
-		name, value, _ := strings.Cut(pair, "=")
-		given[name] = value
-	}
-	var b strings.Builder
-	add := func(name, value string) {
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(name + "=" + value)
-	}
-	eachCookie(r, "", func(name, value string) bool {
-		if _, ok := given[name]; !ok {
-			add(name, value)
-		}
-		return true
-	})
-	h := w.Header()
-	for name, lines := range header {
-		if name != "Set-Cookie" {
-			h[name] = lines
-			continue
-		}
-		for _, line := range lines {
-			name, _, _ := strings.Cut(line, "=")
-			dropCookie(h, name)
-			h["Set-Cookie"] = append(h["Set-Cookie"], line)
-			add(name, given[name])
-		}
-	}
-	carrying := r.WithContext(r.Context())
-	carrying.Header = maps.Clone(r.Header)
-	carrying.Header["Cookie"] = []string{b.String()}
-	return carrying
 }

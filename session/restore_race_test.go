@@ -1,10 +1,13 @@
 package session_test
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/gatepass/gatepass/session"
+	"github.com/gatepass/gatepass/store"
 )
 
 // A restoreRace is what happens elsewhere while a Restore is under way.
@@ -143,6 +146,82 @@ func TestRestoreWhileEnding(t *testing.T) {
 				}
 				if s, f := w.sessions(), w.families(); err != nil || len(s)+len(f) > 0 {
 					t.Errorf("step %d: got %v; the store has %d sessions and %d families", step, err, len(s), len(f))
+				}
+			}
+		})
+	}
+}
+
+// An impatient store does nothing for a request that is over.
+type impatient struct{ *backend }
+
+func (s impatient) CreateSession(ctx context.Context, x *store.Session) error {
+	return unlessOver(ctx, func() error { return s.backend.CreateSession(ctx, x) })
+}
+
+func (s impatient) DeleteSession(ctx context.Context, id string) error {
+	return unlessOver(ctx, func() error { return s.backend.DeleteSession(ctx, id) })
+}
+
+func (s impatient) SwapRemembered(ctx context.Context, validator []byte, r *store.Remembered) error {
+	return unlessOver(ctx, func() error { return s.backend.SwapRemembered(ctx, validator, r) })
+}
+
+func (s impatient) Remembered(ctx context.Context, id string) (r *store.Remembered, err error) {
+	return r, unlessOver(ctx, func() error { r, err = s.backend.Remembered(ctx, id); return err })
+}
+
+func unlessOver(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f()
+}
+
+// Who logs out leaves the page, so that its requests are over. One that was about
+// to restore the session leaves none behind, however far it had come.
+func TestRestoreOfABrowserThatDoesNotWait(t *testing.T) {
+	for _, r := range endings {
+		t.Run(r.name, func(t *testing.T) {
+			for ended, over := 1, 1; ; over++ {
+				w, b := newRemembering(t)
+				s := impatient{w.store}
+				w.cfg.Store, w.cfg.Users, w.cfg.Remembers = s, s, s
+				w.clock.add(idle)
+				w.m = w.manager()
+				other, elsewhere, n := b.clone(), w.manager(), 0
+				ctx, cancel := context.WithCancel(t.Context())
+				var between func()
+				between = func() {
+					if n++; n == ended {
+						w.store.between = nil
+						if err := r.do(w, other, elsewhere); err != nil {
+							t.Errorf("step %d: %v", ended, err)
+						}
+						w.store.between = between
+					}
+					if n == over {
+						cancel()
+					}
+				}
+				w.store.between = between
+				err := b.do("GET", func(rw http.ResponseWriter, req *http.Request) error {
+					_, _, err := w.m.Restore(rw, req.WithContext(ctx))
+					return err
+				})
+				cancel()
+				w.store.between = nil
+				switch list := w.sessions(); {
+				case n < ended:
+					if ended < 8 {
+						t.Errorf("Restore has only %d steps", n)
+					}
+					return
+				case len(list)+len(w.families()) > 0:
+					t.Errorf("ended at step %d, over at %d: got %v; the store has %d sessions and %d families", ended, over, err, len(list), len(w.families()))
+				}
+				if n < over {
+					ended, over = ended+1, ended
 				}
 			}
 		})

@@ -287,3 +287,41 @@ func TestRestoreCarriesOver(t *testing.T) {
 		wantValues(t, c, w.m, "other", nil)
 	}
 }
+
+// A request that comes late keeps its values with its user, and the key that the
+// browser has by now.
+func TestLateRequestSavesValues(t *testing.T) {
+	w, b := newRemembering(t)
+	w.clock.add(idle)
+	late, out := b.clone(), b.clone()
+	w.wantRestored(b, w.m)
+	if err := b.do("POST", w.m.Renew); err != nil {
+		t.Fatal(err)
+	}
+	save := func(end bool) func(http.ResponseWriter, *http.Request) error {
+		return func(rw http.ResponseWriter, r *http.Request) error {
+			_, r, err := w.m.Restore(rw, r)
+			if err != nil {
+				return err
+			}
+			s, err := w.m.Get(r, "cart")
+			if err != nil {
+				return err
+			}
+			if s.Values["tea"] = 1; end {
+				if err := w.m.End(rw, r); err != nil {
+					return err
+				}
+			}
+			return s.Save(r, rw)
+		}
+	}
+	if err := late.do("POST", save(false)); err != nil || len(late.header) != 0 {
+		t.Errorf("got %v, header %v", err, late.header)
+	}
+	wantValues(t, b, w.m, "cart", values{"tea": 1})
+	if err := out.do("POST", save(true)); !errors.Is(err, session.ErrNone) {
+		t.Errorf("after a logout in the same request: got %v", err)
+	}
+	w.wantNothing()
+}

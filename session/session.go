@@ -165,7 +165,9 @@ type Config struct {
 	Remember time.Duration
 
 	// Remembers keeps the browsers that are remembered. If nil, it is Store or
-	// Users, if one of them can.
+	// Users, if one of them can and Remember is not zero. Who sets Remember back to
+	// zero names it here: else no logout forgets a browser that was remembered before,
+	// which is logged in again on the day on which Remember is set anew.
 	Remembers store.Rememberer
 
 	// CarryOver names what a visitor's gorilla sessions hold that their session has

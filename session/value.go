@@ -45,7 +45,10 @@ const (
 // has no end.
 const maxDepth = 32
 
-var errDeep = errors.New("values stand in each other more than 32 deep")
+var (
+	errDeep  = errors.New("values stand in each other more than 32 deep")
+	errTwice = errors.New("two keys of a map are saved as the same bytes, such as times of which one has a monotonic clock")
+)
 
 // appendValue writes v, the same value always in the same way, save for maps
 // that only gob knows.
@@ -167,6 +170,11 @@ func pairsOf[K comparable, V any](m map[K]V, depth int) ([]pair, error) {
 		list = append(list, pair{key, b[at:len(b):len(b)]})
 	}
 	slices.SortFunc(list, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+	for i := range list[1:] {
+		if bytes.Equal(list[i].key, list[i+1].key) {
+			return nil, errTwice // they could not be told apart again
+		}
+	}
 	return list, nil
 }
 

@@ -4,10 +4,12 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
@@ -250,4 +252,29 @@ func TestStoredValuesOfAnotherVersion(t *testing.T) {
 	}
 	w.login(b)
 	wantValues(t, b, w.m, "s", nil)
+}
+
+// Two keys that are two to Go and one to a store would leave a session that
+// nobody can read.
+func TestKeysThatAreSavedAsOne(t *testing.T) {
+	w, now := newWorld(t), time.Now()
+	for name, set := range map[string]func(map[any]any){
+		"not a number":                func(m map[any]any) { m[math.NaN()], m[math.NaN()] = 1, 2 },
+		"a time and the clock's":      func(m map[any]any) { m[now], m[now.Round(0)] = 1, 2 },
+		"a map in which such two are": func(m map[any]any) { m["a"] = map[any]any{now: 1, now.Round(0): 2} },
+	} {
+		b := newBrowser(t)
+		err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error {
+			s, err := w.m.Get(r, "cart")
+			if err != nil {
+				return err
+			}
+			set(s.Values)
+			return s.Save(r, rw)
+		})
+		wantReason(t, err, "value")
+		if len(b.cookies) != 0 {
+			t.Errorf("%s: got cookies %v", name, b.cookies)
+		}
+	}
 }

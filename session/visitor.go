@@ -21,6 +21,9 @@ type keeper struct {
 // visitor's key is never one of a user, nor the other way round, whatever is
 // stored, because each kind has marks of its own.
 func (m *Manager) keeper(r *http.Request, resolve func(*http.Request) (Found, error)) (*keeper, error) {
+	if l, ok := r.Context().Value(lateKey{}).(late); ok && l.m == m {
+		return &keeper{id: l.id, userID: l.userID}, nil
+	}
 	f, err := resolve(r)
 	switch {
 	case err == nil:
@@ -162,28 +165,6 @@ func (m *Manager) touchVisitor(ctx context.Context, s *store.Session) error {
 		undo()
 	}
 	return nil
-}
-
-// answered returns r as the browser would send it once it had the answer so
-// far: who was logged in, or out, or was given a key in this request has
-// another now.
-func (m *Manager) answered(w http.ResponseWriter, r *http.Request) *http.Request {
-	name, value, set := "Cookie", "", false
-	if _, ok := m.byHeader(r); ok {
-		name = m.cfg.Header
-		if lines := w.Header()[name]; len(lines) > 0 {
-			value, set = lines[0], true
-		}
-	} else if value, set = setBefore(w.Header(), m.cookie); set {
-		value = m.cookie + "=" + value
-	}
-	if !set {
-		return r
-	}
-	after := r.WithContext(r.Context())
-	after.Header = r.Header.Clone()
-	after.Header[name] = []string{value}
-	return after
 }
 
 // noValues returns why s can keep no values, or nil if it can.
