@@ -5,6 +5,29 @@
 // [github.com/gatepass/gatepass/store/memstore] implement it;
 // [github.com/gatepass/gatepass/store/storetest] tests any implementation.
 //
+// # A store of your own
+//
+// [Store] is the least. What else a store does is seen by its type, and whatever
+// it does not do has a way around or an error that wraps [errors.ErrUnsupported]:
+//
+//   - [SessionUserFinder]: without it, each request asks twice.
+//   - [Transactor]: without it, a process that dies during a login may leave a part
+//     of it, after which the person logs in again.
+//   - [SessionReplacer]: without it, a login or renewal takes several steps, and
+//     who is stopped between them may have two sessions for a while.
+//   - [SessionValuer]: without it, an app keeps nothing with sessions, and visitors
+//     have none.
+//   - [SIDFinder]: without it, a service that ends a session of its own, and does
+//     not say whose it was, is told that nobody was logged out.
+//   - [MarkFinder]: without it, a login that is under way when the service logs its
+//     user out goes on.
+//   - [Rememberer]: without it, browsers are not remembered, unless another store does
+//     it.
+//   - [Watcher]: without it, what an app changes past package session holds after a
+//     second, and not at once.
+//   - [AccountLister]: without it, tokens cannot be sealed anew with another secret
+//     all at once.
+//
 // Lists of a user that is not there are empty. Texts that are too long for a
 // store are an error, [ErrBadText], and never cut.
 package store

@@ -7,8 +7,9 @@ type Watcher interface {
 	// was given to a transaction, that ends a session or changes or removes a
 	// user: once it can be seen by others and before the method that made it
 	// returns, Transact if it was in one, and also if it may have happened and
-	// nobody knows. It need not be called for what other processes do, nor when a
-	// session expires. F must be quick, safe for concurrent use, and must neither
+	// nobody knows. It may be called once too often, as for what a transaction that
+	// failed has undone. It need not be called for what other processes do, nor when
+	// a session expires. F must be quick, safe for concurrent use, and must neither
 	// use the Store nor call stop. It is not called any more once stop has returned.
 	Watch(f func(Change)) (stop func())
 }

@@ -65,16 +65,6 @@ func watchFaults() map[string]func(*faulty) {
 				return s.Store.Transact(ctx, func(tx store.Store) error { return f(hasty{tx.(*memstore.Store), tell}) })
 			}
 		},
-		"WatchRollback": func(s *faulty) {
-			tell := s.told()
-			s.transact = func(ctx context.Context, f func(store.Store) error) error {
-				err := s.Store.Transact(ctx, f)
-				if err != nil {
-					tell(store.Change{SessionID: "undone"})
-				}
-				return err
-			}
-		},
 		"WatchStop": func(s *faulty) { // what is told when nobody listens any more is told all the same
 			s.watch = func(f func(store.Change)) func() {
 				stop := s.Store.Watch(f)

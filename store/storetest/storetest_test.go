@@ -153,3 +153,21 @@ func TestPlainStore(t *testing.T) {
 		}
 	}
 }
+
+// To be told once too often does nobody harm: a store may tell of all that a
+// transaction tried, however it ended.
+func TestStoreThatTellsTooOften(t *testing.T) {
+	for _, r := range rules() {
+		s := newFaulty()
+		tell := s.told()
+		s.transact = func(ctx context.Context, f func(store.Store) error) error {
+			for _, id := range []string{"undone", "late", "early"} {
+				defer tell(store.Change{SessionID: id})
+			}
+			return s.Store.Transact(ctx, f)
+		}
+		if w := watch(t, r, s); w.failed {
+			t.Errorf("%s: %s", r.name, &w.said)
+		}
+	}
+}

@@ -135,25 +135,6 @@ func watchRules() []rule {
 					return errors.Join(tx.DeleteSession(ctx, "early"), tx.UpdateUser(ctx, u))
 				}))
 			})},
-		{"WatchRollback", "What a transaction that fails or panics has undone is not told.",
-			inTx(func(ctx context.Context, t testing.TB, s store.Store, w watchedTx) {
-				u, _ := signUp(ctx, t, s, "ann")
-				logIn(ctx, t, s, u, "undone")
-				var j journal
-				defer w.Watch(j.note)()
-				for _, end := range []func() error{func() error { return errors.New("f failed") }, func() error { panic("f panicked") }} {
-					func() {
-						defer func() { _ = recover() }()
-						_ = w.Transact(ctx, func(tx store.Store) error {
-							must(t, "in the transaction", errors.Join(tx.DeleteSession(ctx, "undone"), tx.UpdateUser(ctx, u)))
-							return end()
-						})
-					}()
-				}
-				if j.has(u.ID, "undone") {
-					t.Errorf("Transact told %+v, want nothing of what was undone", j.told)
-				}
-			})},
 		{"WatchStop", "A watcher is not called any more once stop has returned, and others still are.",
 			with(func(ctx context.Context, t testing.TB, s store.Store, w store.Watcher) {
 				u, _ := signUp(ctx, t, s, "ann")

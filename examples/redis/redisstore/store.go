@@ -71,9 +71,14 @@ var (
 type Option func(*Store)
 
 // WithPrefix has every key begin with "{name}:" instead of "{gatepass}:", so that
-// two apps can share a Redis.
+// two apps can share a Redis. An empty name changes nothing: without a name, the
+// nodes of a cluster would share out the keys.
 func WithPrefix(name string) Option {
-	return func(s *Store) { s.prefix = tag(name) }
+	return func(s *Store) {
+		if name != "" {
+			s.prefix = tag(name)
+		}
+	}
 }
 
 // New returns a Store that asks client, which stays the caller's to close. It

@@ -101,3 +101,17 @@ type all interface {
 	store.Store
 	store.AccountLister
 }
+
+// Whatever a Store is named, its keys have a hash tag, by which a cluster keeps
+// them together.
+func TestWithPrefix(t *testing.T) {
+	c := server(t, "Redis")
+	for name, want := range map[string]string{"": "{gatepass}:", "{": "{%7B}:", "a}:b": "{a%7D:b}:"} {
+		s, id := redisstore.New(c, redisstore.WithPrefix(name)), rand.Text()
+		must(t, s.CreateSession(t.Context(), newSession(id, "")))
+		if n, err := c.Exists(t.Context(), want+"session:"+id).Result(); err != nil || n != 1 {
+			t.Errorf("named %q: no key begins with %s (%v)", name, want, err)
+		}
+		must(t, s.DeleteSession(t.Context(), id))
+	}
+}
