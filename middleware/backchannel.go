@@ -194,28 +194,53 @@ func (a *Auth) endSID(ctx context.Context, e *entry, out provider.Logout) error 
 // endOldSID ends those that began before sessions kept their issuer, which
 // their account has.
 func (a *Auth) endOldSID(ctx context.Context, providerID string, out provider.Logout) error {
-	open, err := store.SIDSessions(ctx, a.cfg.Session.Store, providerID, out.SID)
-	if err != nil {
-		return err
-	}
-	for _, s := range open {
+	return a.revokeEach(ctx, func() ([]store.Session, error) {
+		return store.SIDSessions(ctx, a.cfg.Session.Store, providerID, out.SID)
+	}, func(s *store.Session) (bool, error) {
 		if s.Issuer != "" || s.SID != out.SID {
-			continue
+			return false, nil
 		}
 		acct, err := a.cfg.Store.Account(ctx, s.Key)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			continue
-		case err != nil:
-			return err
-		case acct.Issuer != out.Issuer:
-			continue
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
 		}
-		if err := a.sessions.Revoke(ctx, s.ID); err != nil {
+		return err == nil && acct.Issuer == out.Issuer, err
+	})
+}
+
+// revokeRounds bounds how often revokeEach looks again.
+const revokeRounds = 8
+
+// revokeEach ends those of the sessions that find returns for which some returns
+// true. It looks again until there are no more: one that was given another key
+// meanwhile, or that a remembered browser began, has another ID.
+func (a *Auth) revokeEach(ctx context.Context, find func() ([]store.Session, error), some func(*store.Session) (bool, error)) error {
+	ended := make(map[string]bool)
+	for range revokeRounds {
+		open, err := find()
+		if err != nil {
 			return err
+		}
+		before := len(ended)
+		for i := range open {
+			s := &open[i]
+			if ended[s.ID] {
+				continue
+			}
+			is, err := some(s)
+			if err == nil && is {
+				ended[s.ID] = true
+				err = a.sessions.Revoke(ctx, s.ID)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(ended) == before {
+			return nil
 		}
 	}
-	return nil
+	return errors.New("sessions were renewed as often as they were ended")
 }
 
 // endAccount ends the sessions of an account, all of them or those that began
@@ -231,16 +256,13 @@ func (a *Auth) endAccount(ctx context.Context, e *entry, out provider.Logout) er
 		case acct.Issuer != out.Issuer:
 			continue
 		}
-		open, err := a.sessions.List(ctx, acct.UserID)
+		err = a.revokeEach(ctx, func() ([]store.Session, error) {
+			return a.sessions.List(ctx, acct.UserID)
+		}, func(s *store.Session) (bool, error) {
+			return s.Key == acct.Key && (out.SID == "" || s.SID == out.SID), nil
+		})
 		if err != nil {
 			return storeFailed(err)
-		}
-		for _, s := range open {
-			if s.Key == acct.Key && (out.SID == "" || s.SID == out.SID) {
-				if err := a.sessions.Revoke(ctx, s.ID); err != nil {
-					return storeFailed(err)
-				}
-			}
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/gatepass/gatepass/session"
 )
@@ -31,9 +32,11 @@ func (a *Auth) askedToRemember(r *http.Request) bool {
 // error that is session.ErrNone.
 //
 // A request that nobody has asked for yet begins none: its answer may never be
-// looked at, and the browser would be left with a token that was used.
+// looked at, and the browser would be left with a token that was used. Nor does
+// one that opens a WebSocket, since most programs that answer those send no
+// cookies.
 func (a *Auth) restore(w http.ResponseWriter, r *http.Request) (session.Found, *http.Request, error) {
-	if a.cfg.Session.Remember == 0 || r.Method == http.MethodHead || prefetched(r) {
+	if a.cfg.Session.Remember == 0 || r.Method == http.MethodHead || prefetched(r) || opensWebSocket(r) {
 		return session.Found{}, r, session.ErrNone
 	}
 	f, r, err := a.sessions.Restore(w, r)
@@ -41,6 +44,12 @@ func (a *Auth) restore(w http.ResponseWriter, r *http.Request) (session.Found, *
 		a.stolen(r.Context(), err)
 	}
 	return f, r, err
+}
+
+// opensWebSocket reports whether the request is the first of a WebSocket, over
+// HTTP/1.1 (RFC 6455) or later (RFC 8441).
+func opensWebSocket(r *http.Request) bool {
+	return r.Method == http.MethodConnect || strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
 // stolen logs that a remember token was used twice. Whose it was is told, so that

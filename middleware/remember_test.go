@@ -213,6 +213,22 @@ func TestPrefetchUsesNoRememberToken(t *testing.T) {
 	}
 }
 
+// A page that was open while the session ended may open its WebSocket again before
+// anything else. Cookies in the answer to that would be lost, and the next request
+// taken for a thief's.
+func TestWebSocketUsesNoRememberToken(t *testing.T) {
+	a, b := newRemembering(t)
+	id, before := b.whoami(), b.token()
+	a.clock.advance(week)
+	resp := b.get("/private", script, header("Sec-Fetch-Mode", "websocket"), header("Connection", "Upgrade"), header("Upgrade", "WebSocket"))
+	if resp.StatusCode != http.StatusUnauthorized || b.token() != before {
+		t.Errorf("got %d, cookies %v; want 401 and none", resp.StatusCode, b.cookies)
+	}
+	if b.whoami() != id || b.token() == before {
+		t.Error("the next request: not remembered any more")
+	}
+}
+
 // request returns a request with the browser's cookies.
 func (b *browser) request(t testing.TB) *http.Request {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, baseURL+"/", nil)
