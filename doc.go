@@ -54,10 +54,12 @@
 //   - [github.com/gatepass/gatepass/provider/gologin] takes login handlers that
 //     were made with the library gologin.
 //   - [github.com/gatepass/gatepass/store] says what is remembered: users,
-//     accounts, tokens, sessions.
+//     accounts, tokens, sessions. Whoever writes a store begins there.
 //   - [github.com/gatepass/gatepass/store/gormstore] remembers it in a database,
 //     and [github.com/gatepass/gatepass/store/memstore] in memory.
-//   - [github.com/gatepass/gatepass/session] keeps people logged in.
+//   - [github.com/gatepass/gatepass/session] keeps people logged in, with sessions
+//     that an app can list and end. It remembers browsers whose users want that,
+//     and keeps values of the app's own, as gorilla's stores do.
 //   - [github.com/gatepass/gatepass/middleware/authtest],
 //     [github.com/gatepass/gatepass/provider/providertest] and
 //     [github.com/gatepass/gatepass/store/storetest] are for tests.
@@ -67,12 +69,13 @@
 // What has to be on is on, and most of it cannot be turned off: a state, PKCE
 // and a nonce for each login, logins that count once and in the browser in which
 // they began, session keys that are random and kept as hashes, tokens that are
-// sealed. A setting that weakens something has a name that begins with Insecure
+// sealed. A session that is ended has ended for everyone who has its key. A setting that weakens something has a name that begins with Insecure
 // or Dangerously.
 //
 // Whoever steals the tables can neither log in nor use a token. The secret alone
 // opens the cookies of logins under way that were stolen too. Both together open
-// the services' tokens. Neither gives a session.
+// the services' tokens. Neither gives a session. A stolen session cookie is one
+// until it is ended; a stolen remember cookie that both use logs both out.
 //
 // # Testing
 //

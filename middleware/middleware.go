@@ -15,7 +15,7 @@
 // [Auth.Handler] serves, below [Config.Path]:
 //
 //	GET  /auth/login                   a page with a button for each provider
-//	GET  /auth/login/{provider}        off to the provider; ?return_to=/path (POST as well)
+//	GET  /auth/login/{provider}        off to the provider; ?return_to=/path&remember=1 (POST as well)
 //	GET  /auth/callback/{provider}     back from it (POST for some)
 //	GET  /auth/account                 ways to log in and open sessions of whoever is logged in
 //	POST /auth/link/{provider}         one more way in
@@ -32,6 +32,7 @@
 // The tables alone give no session and no token. The secret alone opens the
 // cookies of logins under way that were stolen too. Both together open the
 // providers' tokens. Neither gives a session: its key is only in the browser.
+// What the browser's cookies give is said in package session.
 package middleware
 
 import (
@@ -104,7 +105,8 @@ func New(cfg Config, providers ...provider.Provider) (*Auth, error) {
 }
 
 // Sessions is what keeps people logged in, for an app that shows them where
-// they are, or that logs someone out everywhere.
+// they are, or that logs someone out everywhere. It is also a gorilla
+// sessions.Store, for values of the app's own.
 func (a *Auth) Sessions() *session.Manager { return a.sessions }
 
 // Providers returns what pages of the app's own need to offer logins, in the

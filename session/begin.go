@@ -30,8 +30,8 @@ const (
 // Begin logs s.UserID in, always under a new key. It sets s's ID and times, the
 // browser's name and address; the caller sets who, with which provider, and
 // AuthTime. The session that the browser had before ends, and so does the
-// user's least recently seen one if there are too many. A browser that was
-// remembered is so no more, nor is that of such a session.
+// user's least recently seen one if there are too many. The browser is no
+// longer remembered, nor is that of such a session.
 //
 // If Begin fails, nobody is logged in by it, and the browser is told nothing.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {

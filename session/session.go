@@ -17,14 +17,15 @@
 //
 // The table of sessions alone logs nobody in; values that an app keeps there can
 // be read in it. The secret alone opens the cookies of logins under way that
-// someone has stolen as well; it makes no session, because the random key is not
-// derived from it. A stolen session cookie is a session until it ends: see
-// [Manager.Revoke] and [Manager.EndAll].
+// someone has stolen as well; it makes no session, because no key is derived
+// from it alone. A stolen session cookie, or a key on its way in [Config.Header],
+// is a session until that ends: see [Manager.Revoke] and [Manager.EndAll].
 //
 // A stolen remember cookie is good for one use by whoever comes first; the second
 // to use it gives the theft away, and both are logged out. The table of what
 // remembers browsers gives nothing. Only the secret, together with a remember
-// cookie that was used before, tells what took its place.
+// cookie that was used before, tells what took its place and which session began
+// then.
 //
 // # Changing the secret
 //

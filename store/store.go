@@ -16,17 +16,19 @@
 //   - [SessionReplacer]: without it, a login or renewal takes several steps, and
 //     who is stopped between them may have two sessions for a while.
 //   - [SessionValuer]: without it, an app keeps nothing with sessions, and visitors
-//     have none.
+//     have none. A CarryOver in the settings is refused.
 //   - [SIDFinder]: without it, a service that ends a session of its own, and does
 //     not say whose it was, is told that nobody was logged out.
 //   - [MarkFinder]: without it, a login that is under way when the service logs its
-//     user out goes on.
-//   - [Rememberer]: without it, browsers are not remembered, unless another store does
-//     it.
+//     user out goes on, and the service cannot say it again if the store failed.
+//   - [Rememberer]: without it, a Remember in the settings is refused, unless another
+//     store does it.
 //   - [Watcher]: without it, what an app changes past package session holds after a
 //     second, and not at once.
 //   - [AccountLister]: without it, tokens cannot be sealed anew with another secret
 //     all at once.
+//
+// A type that embeds a Store has none of them: it names each that it passes on.
 //
 // Lists of a user that is not there are empty. Texts that are too long for a
 // store are an error, [ErrBadText], and never cut.
