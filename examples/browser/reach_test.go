@@ -79,10 +79,14 @@ func (p *tab) fits(name string) {
 	if wide := run(p, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`)); wide > 0 {
 		p.t.Errorf("%s is %d px wider than the screen", name, wide)
 	}
-	small := run(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, a.button, input:not([type=hidden]):not([type=checkbox])")]
+	small := run(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, a.button, label:has([type=checkbox]), input:not([type=hidden]):not([type=checkbox])")]
 		.filter(e => e.getBoundingClientRect().height < 36).map(e => e.innerText || e.name)`))
 	if len(small) > 0 {
 		p.t.Errorf("%s: too small to touch: %q", name, small)
+	}
+	// Two controls that do different things must not sound the same.
+	if unclear := run(p, chromedp.Evaluate[[]string](unclearNames)); len(unclear) > 0 {
+		p.t.Errorf("%s: cannot be told apart by their names: %q", name, unclear)
 	}
 	if lang := run(p, chromedp.Evaluate[string](`document.documentElement.lang`)); lang != "en" {
 		p.t.Errorf("%s: got language %q, want en", name, lang)
@@ -91,6 +95,17 @@ func (p *tab) fits(name string) {
 		p.t.Errorf("%s: got %d headings of the first rank, want 1", name, n)
 	}
 }
+
+// unclearNames lists controls without a name, and those of a name that another has.
+const unclearNames = `(() => {
+	const seen = new Map(), bad = [];
+	for (const e of document.querySelectorAll("main button, main a.button, main input:not([type=hidden])")) {
+		const name = (e.ariaLabel || e.innerText || [...e.labels || []].map(l => l.innerText).join(" ")).trim();
+		if (!name || seen.has(name)) bad.push(name || e.outerHTML);
+		seen.set(name, e);
+	}
+	return bad;
+})()`
 
 // TestInTheDark keeps pictures of the pages as people see them who like the
 // dark, and sees that the text still stands out.

@@ -25,7 +25,9 @@ func TestRememberedBrowser(t *testing.T) {
 	if !run(p, chromedp.Evaluate[bool](`document.querySelector("input[name=remember]").checked`)) {
 		t.Fatal("the words do not tick the box")
 	}
-	p.shot("remember")
+	p.fits("remember")
+	dark(p)
+	p.contrasts("remember-dark")
 	p.click(button)
 	p.click(tove)
 	p.isAt(app.url + "/profile?from=mail")

@@ -18,7 +18,8 @@ func TestEndAnotherBrowser(t *testing.T) {
 	one.click(`nav a[href="/auth/account"]`)
 	one.sees("Where you are logged in", "on Linux · this browser", "with Test service, since", "last seen", "End all others")
 	one.seesNot("Mozilla")
-	one.shot("account-sessions")
+	one.fits("account-sessions")
+	one.contrasts("account-sessions")
 	rows := `ul[aria-labelledby=open] > li`
 	if got := count(one, rows); got != 2 {
 		one.fail("got %d browsers, want 2", got)
