@@ -19,16 +19,17 @@ func (a *Auth) serveCallback(w http.ResponseWriter, r *http.Request, e *entry) {
 		a.fail(w, r, "callback", e.info.ID, because("not_a_page", errBadRequest))
 		return
 	}
-	if err := a.limited(r, "callback"); err != nil {
-		a.fail(w, r, "callback", e.info.ID, err)
-		return
-	}
+	// What is only sent on has been no attempt yet.
 	switch {
 	case r.Method == http.MethodPost:
 		a.keepPost(w, r, e)
 		return
 	case a.strict() && !onlyState(r):
 		a.keepCallback(w, r, e)
+		return
+	}
+	if err := a.limited(r, "callback"); err != nil {
+		a.fail(w, r, "callback", e.info.ID, err)
 		return
 	}
 	if op, err := a.finish(w, r, e); err != nil {

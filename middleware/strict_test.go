@@ -243,3 +243,40 @@ func TestLaxCookieNeedsNoPage(t *testing.T) {
 		}
 	}
 }
+
+// One attempt counts once, by however many requests it comes.
+func TestLimitOfCallbacksThatAreSentOn(t *testing.T) {
+	posting := newFake("posting")
+	posting.info.PostsBack = true
+	posting.person("ada", ada)
+	for _, mode := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode} {
+		var asked []string
+		full := true
+		a := newApp(t, func(c *middleware.Config) {
+			c.Session.SameSite = mode
+			c.Limit = func(_ *http.Request, op string) error {
+				asked = append(asked, op)
+				if full && op == "callback" {
+					return errDisk
+				}
+				return nil
+			}
+		}, posting)
+		b := a.browser()
+		form := url.Values{"state": {b.begin("posting")}, "code": {"ada"}}
+		asked = nil
+		resp := b.post("/auth/callback/posting", form, header("Origin", "https://posting.example"), fromAway(b))
+		if mode == http.SameSiteStrictMode {
+			resp = b.follow(resp, form)
+		} else {
+			resp = b.get(resp.Header.Get("Location"), crossSite)
+		}
+		if resp.StatusCode != http.StatusTooManyRequests || len(asked) != 1 {
+			t.Errorf("SameSite %d: got %d, asked %q; want 429, asked once", mode, resp.StatusCode, asked)
+		}
+		full = false
+		if resp := b.get("/auth/callback/posting?state=" + form.Get("state")); resp.StatusCode != http.StatusSeeOther || len(asked) != 2 {
+			t.Errorf("SameSite %d, a minute later: got %d, asked %q", mode, resp.StatusCode, asked)
+		}
+	}
+}

@@ -195,10 +195,13 @@ func (m *Manager) Forget(userID string) {
 }
 
 // endNamed ends a session of which someone knows the ID: if it is being renamed
-// elsewhere, that fails.
+// elsewhere, that fails. No session has an ID that the store could not keep.
 func (m *Manager) endNamed(ctx context.Context, id string, t *token) error {
-	if err := m.markEnded(ctx, id); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := m.markEnded(ctx, id); err != nil && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrBadText) {
 		return err
 	}
-	return m.finish(ctx, id, t)
+	if err := m.finish(ctx, id, t); !errors.Is(err, store.ErrBadText) {
+		return err
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -310,4 +311,17 @@ func TestTouchCorrectsTheCache(t *testing.T) {
 	w.wantUser(b, w.m)
 	w.m.Touch(httptest.NewRecorder(), b.request("GET"), f)
 	w.wantNone(b, w.m)
+}
+
+// Nobody's session has an ID that the store cannot even look for.
+func TestRevokeWhatCannotBeAnID(t *testing.T) {
+	for _, op := range []string{"Mark", "DeleteSession"} {
+		w, b := newWorld(t), newBrowser(t)
+		w.login(b)
+		w.store.failAt(op, fmt.Errorf("too long: %w", store.ErrBadText))
+		if err := w.m.Revoke(t.Context(), "from a URL"); err != nil {
+			t.Errorf("%s: got %v", op, err)
+		}
+		w.wantUser(b, w.m)
+	}
 }
