@@ -162,7 +162,8 @@ type Config struct {
 	// and package middleware's LoadUser and RequireUser do. Its cookie is called
 	// Name-remember, and has the attributes of the session's.
 	// Zero: no browser is. It is at least Lifetime, since it ends sessions as well,
-	// and at most 400 days, for which browsers keep cookies.
+	// and at most 400 days, for which browsers keep cookies. Set it for all instances
+	// at once: one without it forgets no browser in a logout.
 	Remember time.Duration
 
 	// Remembers keeps the browsers that are remembered. If nil, it is Store or
