@@ -36,7 +36,12 @@ func (a *Auth) askedToRemember(r *http.Request) bool {
 // one that opens a WebSocket, since most programs that answer those send no
 // cookies.
 func (a *Auth) restore(w http.ResponseWriter, r *http.Request) (session.Found, *http.Request, error) {
-	if a.cfg.Session.Remember == 0 || r.Method == http.MethodHead || prefetched(r) || opensWebSocket(r) {
+	switch {
+	case a.cfg.Session.Remember == 0, r.Method == http.MethodHead, opensWebSocket(r):
+		return session.Found{}, r, session.ErrNone
+	case prefetched(r):
+		// Who then asks for it is not to get what is meant for a visitor.
+		w.Header()["Cache-Control"] = noStore
 		return session.Found{}, r, session.ErrNone
 	}
 	f, r, err := a.sessions.Restore(w, r)

@@ -188,16 +188,21 @@ func TestRememberedPosts(t *testing.T) {
 // changes nothing. The login page is not what the person is to get, either.
 func TestPrefetchUsesNoRememberToken(t *testing.T) {
 	a, b := newRemembering(t)
+	a.mux.Handle("/repos", a.auth.RequireAccount("github")(http.HandlerFunc(pageHandler)))
 	a.clock.advance(week)
 	head := func(path string) *http.Response {
 		return b.send(httptest.NewRequest(http.MethodHead, baseURL+path, nil))
 	}
 	before, n := b.token(), len(b.cookies)
-	for _, path := range []string{"/", "/private", "/fresh", "/auth/account"} {
+	for _, path := range []string{"/", "/private", "/fresh", "/auth/account", "/repos"} {
 		for _, purpose := range []string{"prefetch", "prefetch;prerender"} {
 			resp := b.get(path, header("Sec-Purpose", purpose))
 			if text := body(t, resp); path != "/" && (resp.StatusCode != http.StatusNoContent || text != "") {
 				t.Errorf("%s, %s: got %d %q", path, purpose, resp.StatusCode, text)
+			}
+			// Else a click may lead to what was fetched: a visitor's page, or nothing.
+			if got := resp.Header.Get("Cache-Control"); got != "no-store" {
+				t.Errorf("%s, %s: got Cache-Control %q", path, purpose, got)
 			}
 		}
 		head(path)
