@@ -47,6 +47,10 @@ func (w *witness) watch(next http.Handler) *http.ServeMux {
 					if value, _, _ := strings.Cut(rest, ";"); value != "" {
 						w.secrets[value] = "cookie"
 					}
+				case name == "X-Session":
+					if v != "" {
+						w.secrets[v] = "key of a client without cookies"
+					}
 				case name == "Location":
 					u, _ := url.Parse(v)
 					state := u.Query().Get("state")
@@ -94,6 +98,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			c.Session.Cache, c.ErrorHandler = -1, onErr
 			remembering(c)
 			c.Session.Remembers = broken.Store.(store.Rememberer)
+			c.Session.Header, c.Session.Store = "X-Session", valuedStore{broken, broken.Store.(store.SessionValuer)}
 			c.OnLogin = func(context.Context, *store.User, provider.Identity) error { return hook }
 			c.Admit = func(_ context.Context, id provider.Identity) error {
 				if strings.HasSuffix(id.Subject, "-out") {
@@ -109,6 +114,7 @@ func TestNoSecretIsTold(t *testing.T) {
 				http.Error(w, err.Error(), middleware.StatusCode(err))
 			}
 		})))
+		a.mux.Handle("/cart", a.auth.LoadUser(cart(a, func(err error) { errs = append(errs, err.Error()) })))
 		a.mux = seen.watch(a.mux)
 	}
 	n := 0
@@ -190,6 +196,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			a.clock.advance(time.Minute)
 		}
 		a.clock.advance(-week)
+		visitorsAndClients(a, broken, func() string { return code(a.github, "ada") })
 	}
 	mount(nil)
 	run()
@@ -202,6 +209,13 @@ func TestNoSecretIsTold(t *testing.T) {
 
 	if !handled || seen.answer < 100 || len(seen.csrf) == 0 {
 		t.Fatalf("got %d answers and %d CSRF tokens: the flows did not run", seen.answer, len(seen.csrf))
+	}
+	kinds := make(map[string]int)
+	for _, kind := range seen.secrets {
+		kinds[kind]++
+	}
+	if kinds["key of a client without cookies"] < 4 || kinds["cookie"] < 50 {
+		t.Errorf("got keys %v", kinds)
 	}
 	if !strings.Contains(a.log.String(), "remember_stolen") {
 		t.Error("no remember token was found to be stolen")
