@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"time"
 )
 
 // These let tests have other versions of the tables, as an earlier or a later
@@ -16,3 +17,6 @@ func (s *Store) MigrateWith(ctx context.Context, fsys fs.FS) error { return s.mi
 func (s *Store) MigrationSQLWith(ctx context.Context, fsys fs.FS) (string, error) {
 	return s.migrationSQL(ctx, fsys)
 }
+
+// Pause is how long the store waits before another try.
+func (s *Store) Pause(try int) time.Duration { return s.sh.pause(try) }

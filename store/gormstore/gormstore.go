@@ -10,6 +10,7 @@
 package gormstore
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/gatepass/gatepass/store"
@@ -58,7 +59,8 @@ type shared struct {
 	memory    bool          // the database is in memory, and has one connection
 	prepared  *prepared     // nil if the driver keeps statements prepared
 	watchers  *watchers
-	writer    chan struct{} // holds a value while someone writes; nil if the database copes
+	turn      *atomic.Uint32 // counts what is tried again
+	writer    chan struct{}  // holds a value while someone writes; nil if the database copes
 }
 
 // New returns a Store in a database that is already open. It does not touch
@@ -83,7 +85,7 @@ func newStore(db *gorm.DB, immediate bool, opts []Option) *Store {
 		s.fail = err
 		return s
 	}
-	s.sh = &shared{dialect: d, texts: d.statements(), immediate: immediate, watchers: new(watchers)}
+	s.sh = &shared{dialect: d, texts: d.statements(), immediate: immediate, watchers: new(watchers), turn: new(atomic.Uint32)}
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
 		s.tx = &transaction{foreign: true}
 	} else if d.sqlite {

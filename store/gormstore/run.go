@@ -145,20 +145,25 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 			return ctx.Err()
 		}
 	}
-	pause := 10 * time.Millisecond
-	for range 3 {
+	for try := range 3 {
 		err := f()
 		if !transient(err) {
 			return err
 		}
 		select {
-		case <-time.After(pause):
-			pause *= 4
+		case <-time.After(s.sh.pause(try)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return f()
+}
+
+// pause returns how long to wait before another try. Those whom a deadlock has
+// brought together would meet again if they all waited equally long.
+func (sh *shared) pause(try int) time.Duration {
+	least := 10 * time.Millisecond << (2 * try)
+	return least + least*time.Duration(sh.turn.Add(1)%8)/4
 }
 
 // exec runs a statement that writes, and returns how many rows it changed.

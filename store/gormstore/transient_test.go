@@ -72,3 +72,21 @@ func TestTransientErrorsEnd(t *testing.T) {
 		t.Errorf("with another error: got %d runs and error %v, want 1 and %v", runs, err, other)
 	}
 }
+
+// Those whom a deadlock has brought together do not try again at the same moment.
+func TestTriesAreApart(t *testing.T) {
+	s, _ := openFaulty(t)
+	for try, least := range []time.Duration{10 * time.Millisecond, 40 * time.Millisecond, 160 * time.Millisecond} {
+		seen := map[time.Duration]bool{}
+		for range 8 {
+			pause := s.Pause(try)
+			if pause < least || pause >= 3*least {
+				t.Errorf("try %d: got %v, want between %v and three times that", try, pause, least)
+			}
+			seen[pause] = true
+		}
+		if len(seen) < 8 {
+			t.Errorf("try %d: eight who wait at once do so for %d different times, want 8", try, len(seen))
+		}
+	}
+}
