@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +25,7 @@ type preparedDialect struct {
 	reply                 map[string][]segment
 	keep                  map[string][]segment
 	fail                  cond
+	plain                 bool // a token request is as in RFC 6749
 }
 
 // prepare parses d. What it returns is usable despite an error: what could not
@@ -87,6 +87,8 @@ func (d Dialect) prepare() (*preparedDialect, error) {
 		p.fail, err = parseCond(d.Fail)
 		report("Fail", err)
 	}
+	posts := func(method string) bool { return method == "" || method == http.MethodPost }
+	p.plain = posts(d.Method) && posts(d.RefreshMethod) && !d.JSON && len(d.Names)+len(p.params)+len(p.refreshParams) == 0
 	return p, errors.Join(errs...)
 }
 
@@ -154,21 +156,19 @@ func (rt *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, rt.fail(out, err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	body, err := readBody(res)
 	if err != nil {
 		return nil, rt.fail(out, err)
 	}
 	if err := rt.read(res.StatusCode, res.Header.Get("Content-Type"), body); err != nil {
 		return nil, err
 	}
-	plain, err := json.Marshal(map[string]string{"access_token": rt.tok.AccessToken, "token_type": "Bearer", "refresh_token": rt.tok.RefreshToken})
-	if err != nil {
-		return nil, newError(rt.g.info, rt.op, reasonToken, err)
-	}
+	// A form, which x/oauth2 reads once; it reads JSON twice.
+	plain := "access_token=" + url.QueryEscape(rt.tok.AccessToken) + "&token_type=Bearer&refresh_token=" + url.QueryEscape(rt.tok.RefreshToken)
 	return &http.Response{
 		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:  http.Header{"Content-Type": {"application/json"}},
-		Body:    io.NopCloser(bytes.NewReader(plain)),
+		Header:  http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		Body:    io.NopCloser(strings.NewReader(plain)),
 		Request: req,
 	}, nil
 }
@@ -183,6 +183,15 @@ func (rt *tokenTransport) fail(req *http.Request, err error) error {
 
 // request returns req as the dialect wants it.
 func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
+	out := req.WithContext(req.Context())
+	out.Header = req.Header.Clone()
+	// Without GetBody, net/http sends nothing again, not even a GET: a code is
+	// good for one request.
+	out.GetBody = nil
+	if rt.d.plain && rt.g.clientIDAs == "" && (rt.op != "refresh" || rt.vars.tok.RefreshToken != "") {
+		rt.setHeader(out)
+		return out, nil // x/oauth2 has written it
+	}
 	body, err := io.ReadAll(req.Body)
 	req.Body.Close()
 	if err != nil {
@@ -208,17 +217,17 @@ func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
 		}
 	}
 	form = rt.g.rename(form)
-	out := req.Clone(req.Context())
-	out.GetBody = nil
 	var payload string
 	switch {
 	case method == http.MethodGet:
 		out.Method = method
-		q := out.URL.Query()
+		u := *req.URL
+		q := u.Query()
 		for name, values := range form {
 			q[name] = values
 		}
-		out.URL.RawQuery = q.Encode()
+		u.RawQuery = q.Encode()
+		out.URL = &u
 		out.Header.Del("Content-Type")
 	case rt.d.JSON:
 		m := make(map[string]string, len(form))
@@ -234,17 +243,23 @@ func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
 	default:
 		payload = form.Encode()
 	}
-	// Without GetBody, net/http sends nothing again, not even a GET: a code is
-	// good for one request.
 	out.Body = io.NopCloser(strings.NewReader(payload))
 	out.ContentLength = int64(len(payload))
+	rt.setHeader(out)
+	return out, nil
+}
+
+// setHeader sets the headers of the dialect, and ours.
+func (rt *tokenTransport) setHeader(out *http.Request) {
 	out.Header.Set("Accept", "application/json")
 	for name, list := range rt.d.header {
 		if values := expandAll(list, rt.vars); len(values) > 0 {
 			out.Header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
-	return out, nil
+	if out.Header.Get("User-Agent") == "" {
+		out.Header.Set("User-Agent", userAgent) // or the client would copy the request once more
+	}
 }
 
 // rename gives the parameters of the protocol the service's names.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,7 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -119,20 +120,26 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, req.Context().Err()
 	}
-	free := sync.OnceFunc(func() { <-l.slots })
+	body := &limitedBody{left: l.max, slots: l.slots}
 	// Whoever forgets to close a body must not stop all later logins.
-	stop := context.AfterFunc(req.Context(), free)
+	body.stop = context.AfterFunc(req.Context(), body.free)
 	if req.Header.Get("User-Agent") == "" {
-		req = req.Clone(req.Context())
-		req.Header.Set("User-Agent", userAgent)
+		header := req.Header.Clone()
+		if header == nil {
+			header = make(http.Header)
+		}
+		header.Set("User-Agent", userAgent)
+		req = req.WithContext(req.Context()) // a RoundTripper changes no request of others
+		req.Header = header
 	}
 	res, err := l.base.RoundTrip(req)
 	if err != nil {
-		stop()
-		free()
+		body.stop()
+		body.free()
 		return nil, err
 	}
-	res.Body = &limitedBody{ReadCloser: res.Body, left: l.max, free: func() { stop(); free() }}
+	body.ReadCloser = res.Body
+	res.Body = body
 	return res, nil
 }
 
@@ -140,8 +147,17 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 // had been read.
 type limitedBody struct {
 	io.ReadCloser
-	left int64
-	free func()
+	left  int64
+	slots chan struct{} // of which the request has one
+	freed atomic.Bool
+	stop  func() bool
+}
+
+// free gives the request's slot back, once.
+func (b *limitedBody) free() {
+	if b.freed.CompareAndSwap(false, true) {
+		<-b.slots
+	}
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -161,6 +177,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 
 func (b *limitedBody) Close() error {
 	defer b.free()
+	defer b.stop()
 	return b.ReadCloser.Close()
 }
 
@@ -198,11 +215,24 @@ func fetch(c *http.Client, req *http.Request) (status int, header http.Header, b
 		return 0, nil, nil, cleanError(err)
 	}
 	defer res.Body.Close()
-	body, err = io.ReadAll(res.Body)
+	body, err = readBody(res)
 	if err != nil {
 		return res.StatusCode, res.Header, nil, transportError(req.URL.Host, err)
 	}
 	return res.StatusCode, res.Header, body, nil
+}
+
+// readBody reads the whole of an answer. What the service says of its length is
+// believed as far as it saves memory.
+func readBody(res *http.Response) ([]byte, error) {
+	size := res.ContentLength
+	if size < 0 || size > 64<<10 {
+		size = 2 << 10 // a token answer with an ID token
+	}
+	// The buffer wants room to find the end in.
+	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	_, err := b.ReadFrom(res.Body)
+	return b.Bytes(), err
 }
 
 // cleanError returns err, unless somewhere in it is an error that prints a URL

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"unicode/utf8"
 )
 
@@ -21,44 +20,17 @@ func decodeJSON(body []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	var doc any
-	var err error
-	if b := bytes.TrimLeft(body, " \t\r\n"); len(b) > 0 && b[0] == '{' {
-		doc, err = decodeObject(dec)
-	} else {
-		err = dec.Decode(&doc)
-	}
-	if err != nil {
+	if err := dec.Decode(&doc); err != nil || !blank(body[dec.InputOffset():]) {
 		return nil, errNotJSON
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errNotJSON
+	if m, ok := doc.(map[string]any); ok {
+		// Of two equal names a map has one, however they are escaped.
+		if _, outer := colons(body); len(m) != outer {
+			return nil, errNotJSON
+		}
 	}
 	return doc, nil
 }
 
-func decodeObject(dec *json.Decoder) (map[string]any, error) {
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	doc := make(map[string]any)
-	for dec.More() {
-		tok, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := tok.(string)
-		if !ok {
-			return nil, errNotJSON
-		}
-		if _, ok := doc[name]; ok {
-			return nil, errNotJSON
-		}
-		var v any
-		if err := dec.Decode(&v); err != nil {
-			return nil, err
-		}
-		doc[name] = v
-	}
-	_, err := dec.Token()
-	return doc, err
-}
+// blank reports whether b is white space of JSON.
+func blank(b []byte) bool { return len(bytes.TrimLeft(b, " \t\r\n")) == 0 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -58,8 +57,11 @@ func parseJWT(kind, raw string, algs []string) (*jwt, error) {
 		return nil, malformed("header: %w", err)
 	}
 	t := &jwt{raw: raw}
-	for name, dst := range map[string]*string{"alg": &t.alg, "kid": &t.kid, "typ": &t.typ} {
-		if *dst, err = header.text(name); err != nil {
+	for _, m := range [...]struct {
+		name string
+		to   *string
+	}{{"alg", &t.alg}, {"kid", &t.kid}, {"typ", &t.typ}} {
+		if *m.to, err = header.text(m.name); err != nil {
 			return nil, malformed("header: %w", err)
 		}
 	}
@@ -107,12 +109,12 @@ func decodeStrict(data []byte) (object, error) {
 	if err := d.Decode(&o); err != nil || o == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if !blank(data[d.InputOffset():]) {
 		return nil, errors.New("something follows the JSON object")
 	}
 	// Maps drop the first of two equal names, however they are escaped, so that
 	// fewer members are left than there were colons.
-	if members(map[string]any(o)) != colons(data) {
+	if all, _ := colons(data); members(map[string]any(o)) != all {
 		return nil, errors.New("a name stands twice in an object")
 	}
 	return o, nil
@@ -134,22 +136,33 @@ func members(v any) int {
 	return n
 }
 
-// colons counts the colons outside of strings in data, which is valid JSON.
-func colons(data []byte) int {
-	n, quoted := 0, false
+// colons counts the colons outside of strings in data, which is valid JSON: all
+// of them, and those of the outermost object.
+func colons(data []byte) (all, outer int) {
+	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '"':
 			quoted = !quoted
 		case '\\':
 			i++ // only strings have backslashes, and what follows one ends none
+		case '{', '[':
+			if !quoted {
+				depth++
+			}
+		case '}', ']':
+			if !quoted {
+				depth--
+			}
 		case ':':
 			if !quoted {
-				n++
+				if all++; depth == 1 {
+					outer++
+				}
 			}
 		}
 	}
-	return n
+	return all, outer
 }
 
 // parseObject reads a document that a service answered with.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,15 +126,19 @@ func notText() error {
 // identity says who the person is, from claims that were all checked.
 func (p *oidcProvider) identity(ctx context.Context, cb Callback, tok Token, answer map[string]any, id *idToken, user object) (Identity, error) {
 	all := merge(id.claims, user)
-	raw, err := json.Marshal(all)
-	if err != nil {
-		return Identity{}, &Error{Reason: reasonProfile, Err: errors.New("the claims cannot be encoded")}
+	raw := json.RawMessage(id.payload)
+	// A database may refuse half a surrogate pair, which Marshal replaces.
+	if user != nil || len(all) != len(id.claims) || bytes.Contains(raw, []byte(`\u`)) {
+		var err error
+		if raw, err = json.Marshal(all); err != nil {
+			return Identity{}, &Error{Reason: reasonProfile, Err: errors.New("the claims cannot be encoded")}
+		}
 	}
 	if p.active != nil && !p.active(map[string]any(all)) {
 		return Identity{}, &Error{Reason: reasonInactive, Err: ErrDenied}
 	}
 	ident := p.fields.identity(documents{
-		profile: map[string]any(all), token: answer, idToken: map[string]any(id.claims), callback: cb.Params(),
+		profile: map[string]any(all), token: answer, idToken: map[string]any(id.claims), callback: cb.params,
 	}, false)
 	if !p.d.ownSubject() {
 		ident.Subject = p.subject(id.iss, id.sub)
