@@ -88,6 +88,11 @@ type keptToken struct {
 
 // seal returns tok as it is kept with the account.
 func (s sealer) seal(acct *store.Account, tok keptToken) (*store.Token, error) {
+	return s.sealWith(s[0].aead(acct.Key), acct, tok)
+}
+
+// sealWith is seal with the account's key, of the first secret.
+func (s sealer) sealWith(row cipher.AEAD, acct *store.Account, tok keptToken) (*store.Token, error) {
 	clear, err := json.Marshal(tok)
 	if err != nil {
 		return nil, err
@@ -101,31 +106,43 @@ func (s sealer) seal(acct *store.Account, tok keptToken) (*store.Token, error) {
 	out = append(out, k.id[:]...)
 	out = out[:1+4+12]
 	_, _ = rand.Read(out[5:]) // never fails: it ends the program instead
-	out = k.aead(acct.Key).Seal(out, out[5:17], clear, sealedFor(acct))
+	out = row.Seal(out, out[5:17], clear, sealedFor(acct))
 	return &store.Token{Sealed: out, Expiry: tok.Expiry.UTC(), Scopes: tok.Scopes}, nil
 }
 
 // open returns the token that was sealed for the account, or errUnreadable.
 func (s sealer) open(acct *store.Account, t *store.Token) (keptToken, error) {
+	var tok keptToken
+	if err := s.openWith(nil, acct, t, &tok); err != nil {
+		return keptToken{}, err
+	}
+	return tok, nil
+}
+
+// openWith reads the token that was sealed for the account into tok. Row is the
+// account's key, of the first secret, if it is at hand.
+func (s sealer) openWith(row cipher.AEAD, acct *store.Account, t *store.Token, tok any) error {
 	b := t.Sealed
 	if len(b) < 1+4+12+16 || b[0] != sealVersion {
-		return keptToken{}, errUnreadable
+		return errUnreadable
 	}
-	for _, k := range s {
+	for i, k := range s {
 		if string(k.id[:]) != string(b[1:5]) {
 			continue
 		}
-		clear, err := k.aead(acct.Key).Open(nil, b[5:17], b[17:], sealedFor(acct))
+		if i > 0 || row == nil {
+			row = k.aead(acct.Key)
+		}
+		clear, err := row.Open(nil, b[5:17], b[17:], sealedFor(acct))
 		if err != nil {
 			continue
 		}
-		var tok keptToken
-		if err := json.Unmarshal(clear, &tok); err != nil {
-			return keptToken{}, errUnreadable
+		if err := json.Unmarshal(clear, tok); err != nil {
+			return errUnreadable
 		}
-		return tok, nil
+		return nil
 	}
-	return keptToken{}, errUnreadable
+	return errUnreadable
 }
 
 // putToken keeps the token of a login with its account, or forgets the one
@@ -134,12 +151,12 @@ func (a *Auth) putToken(ctx context.Context, tx store.Store, v *arrival) error {
 	if a.cfg.DiscardTokens || v.tok.AccessToken == "" {
 		return tx.DeleteToken(ctx, v.account.Key)
 	}
-	tok := v.tok
+	tok, row := v.tok, a.tokens[0].aead(v.account.Key)
 	if tok.RefreshToken == "" {
 		// Many services send a refresh token at the first login only.
-		tok.RefreshToken = a.oldRefreshToken(ctx, tx, v.account)
+		tok.RefreshToken = a.oldRefreshToken(ctx, tx, v.account, row)
 	}
-	sealed, err := a.tokens.seal(v.account, keptToken{tok, a.now()})
+	sealed, err := a.tokens.sealWith(row, v.account, keptToken{tok, a.now()})
 	if err != nil {
 		a.event(ctx, "token_too_big", v.e.info.ID, nil)
 		return tx.DeleteToken(ctx, v.account.Key)
@@ -147,13 +164,13 @@ func (a *Auth) putToken(ctx context.Context, tx store.Store, v *arrival) error {
 	return tx.PutToken(ctx, v.account.Key, sealed)
 }
 
-func (a *Auth) oldRefreshToken(ctx context.Context, tx store.Store, acct *store.Account) string {
+func (a *Auth) oldRefreshToken(ctx context.Context, tx store.Store, acct *store.Account, row cipher.AEAD) string {
 	t, err := tx.Token(ctx, acct.Key)
 	if err != nil {
 		return ""
 	}
-	old, err := a.tokens.open(acct, t)
-	if err != nil {
+	var old struct{ RefreshToken string } // the rest need not be read
+	if a.tokens.openWith(row, acct, t, &old) != nil {
 		return ""
 	}
 	return old.RefreshToken
