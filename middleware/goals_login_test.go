@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,14 +155,18 @@ const byHandCookie = "; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"
 // begin goes to the service, with a state, a nonce and a verifier.
 func (h *byHand) begin(w http.ResponseWriter, r *http.Request) {
 	state, nonce, verifier := rand.Text(), rand.Text(), oauth2.GenerateVerifier()
-	value := base64.RawURLEncoding.EncodeToString(h.sealed("flow", []byte(state+" "+nonce+" "+verifier+" /there")))
+	value := base64.RawURLEncoding.EncodeToString(h.sealed("flow", []byte(state+" "+nonce+" "+verifier+" /there "+strconv.FormatInt(time.Now().Unix(), 10))))
 	w.Header().Add("Set-Cookie", "__Host-flow="+value+byHandCookie)
 	http.Redirect(w, r, h.oauth2.AuthCodeURL(state, oauth2.SetAuthURLParam("nonce", nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
 // callback does what a callback has to: it opens the cookie and compares the
-// state, once; exchanges the code, verifies the ID token, finds the account,
-// keeps what the service said and the sealed token, and begins a session.
+// state, once and in time; exchanges the code, verifies the ID token, finds the
+// account, keeps what the service said and the sealed token, of which a logout
+// there needs the ID token, and begins a session. It knows one service, and so
+// leaves out what others make necessary: to keep the refresh token of an earlier
+// login, to call for a profile, and to judge what go-oidc lets through, such as
+// names that stand twice, further audiences and the time of issue.
 func (h *byHand) callback(w http.ResponseWriter, r *http.Request) {
 	c, err := r.Cookie("__Host-flow")
 	h.must(err)
@@ -174,20 +179,35 @@ func (h *byHand) callback(w http.ResponseWriter, r *http.Request) {
 	if q.Get("state") != flow[0] {
 		h.must(errors.New("state"))
 	}
+	began, err := strconv.ParseInt(flow[4], 10, 64)
+	h.must(err)
+	if time.Since(time.Unix(began, 0)) > 10*time.Minute {
+		h.must(errors.New("too late"))
+	}
 	h.must(h.store.Mark(r.Context(), flow[0], time.Now().Add(time.Hour)))
+	w.Header().Add("Set-Cookie", "__Host-flow=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax")
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), oauth2.HTTPClient, h.client), 15*time.Second)
 	defer cancel()
 	tok, err := h.oauth2.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(flow[2]))
 	h.must(err)
-	idToken, err := h.verifier.Verify(ctx, tok.Extra("id_token").(string))
+	rawToken := tok.Extra("id_token").(string)
+	idToken, err := h.verifier.Verify(ctx, rawToken)
 	h.must(err)
-	var claims struct{ Name, Email, Picture string }
+	var profile json.RawMessage
+	h.must(idToken.Claims(&profile))
+	var claims struct {
+		Name, Email, Picture string
+		EmailVerified        bool `json:"email_verified"`
+	}
 	h.must(idToken.Claims(&claims))
 	if idToken.Nonce != flow[1] {
 		h.must(errors.New("nonce"))
 	}
 	key := store.Key{Provider: "op", Subject: idToken.Subject}
-	plainToken, err := json.Marshal(tok)
+	plainToken, err := json.Marshal(struct {
+		*oauth2.Token
+		IDToken string
+	}{tok, rawToken})
 	h.must(err)
 	var id [32]byte
 	_, _ = rand.Read(id[:])
@@ -195,9 +215,12 @@ func (h *byHand) callback(w http.ResponseWriter, r *http.Request) {
 	h.must(h.store.Transact(ctx, func(tx store.Store) error {
 		a, err := tx.Account(ctx, key)
 		h.must(err)
-		_, err = tx.User(ctx, a.UserID)
+		u, err := tx.User(ctx, a.UserID)
 		h.must(err)
-		a.Name, a.Email = claims.Name, claims.Email
+		if u.Disabled || a.Issuer != idToken.Issuer || !claims.EmailVerified {
+			return errors.New("not admitted")
+		}
+		a.Name, a.Email, a.AvatarURL, a.Profile = claims.Name, claims.Email, claims.Picture, profile
 		h.must(tx.UpdateAccount(ctx, a))
 		h.must(tx.PutToken(ctx, key, &store.Token{Sealed: h.sealed("token", plainToken), Expiry: tok.Expiry}))
 		now := time.Now()
