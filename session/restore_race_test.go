@@ -227,3 +227,31 @@ func TestRestoreOfABrowserThatDoesNotWait(t *testing.T) {
 		})
 	}
 }
+
+// Whoever has the session stored, and is not told so, leaves none behind either.
+func TestRestoreWithALostAnswerWhileEnding(t *testing.T) {
+	for _, r := range endings {
+		for step := 1; ; step++ {
+			w, b := newRemembering(t)
+			w.clock.add(idle)
+			w.m = w.manager()
+			other, elsewhere, n := b.clone(), w.manager(), 0
+			w.store.between = func() {
+				if n++; n == step {
+					w.store.between = nil
+					if err := r.do(w, other, elsewhere); err != nil {
+						t.Errorf("step %d: %v", step, err)
+					}
+				}
+			}
+			w.store.loseOnce("CreateSession", errDown)
+			_, err := b.restore(w.m)
+			if n < step {
+				break
+			}
+			if s, f := w.sessions(), w.families(); len(s)+len(f) > 0 {
+				t.Errorf("%s at step %d: got %v; the store has %d sessions and %d families", r.name, step, err, len(s), len(f))
+			}
+		}
+	}
+}
