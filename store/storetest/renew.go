@@ -96,23 +96,29 @@ func renewRules() []rule {
 					t.Errorf("UserSessions: got %q, want one of each round", ids(list))
 				}
 			})},
-		{"RenewSessionLogout", "Of a session that is renewed while all of its user's are ended, nothing remains.",
+		{"RenewSessionLogout", "Of sessions that are renewed while all of their user's are ended, nothing remains.",
 			with(func(ctx context.Context, t testing.TB, s store.Store, r store.SessionReplacer) {
 				u, _ := signUp(ctx, t, s, "ann")
+				// Several, so that one of them moves while another is waited for.
+				const n = 4
 				for round := range 10 {
-					old, fresh := fmt.Sprint("old", round), fmt.Sprint("fresh", round)
-					logIn(ctx, t, s, u, old)
-					errs := atOnce(2, func(i int) error {
-						if i == 0 {
+					old := func(i int) string { return fmt.Sprint("old", round, "-", i) }
+					for i := range n {
+						logIn(ctx, t, s, u, old(i))
+					}
+					errs := atOnce(n+1, func(i int) error {
+						if i == n {
 							return s.DeleteUserSessions(ctx, u.ID, "")
 						}
-						return r.RenewSession(ctx, old, whole(u, fresh))
+						return r.RenewSession(ctx, old(i), whole(u, fmt.Sprint("anew", round, "-", i)))
 					})
-					must(t, "DeleteUserSessions", errs[0])
-					if errs[1] != nil && !errors.Is(errs[1], store.ErrNotFound) {
-						t.Errorf("RenewSession: got error %v, want none or %v", errs[1], store.ErrNotFound)
+					must(t, "DeleteUserSessions", errs[n])
+					for i, err := range errs[:n] {
+						if err != nil && !errors.Is(err, store.ErrNotFound) {
+							t.Errorf("RenewSession: got error %v, want none or %v", err, store.ErrNotFound)
+						}
+						wantEnded(ctx, t, s, old(i), fmt.Sprint("anew", round, "-", i))
 					}
-					wantEnded(ctx, t, s, old, fresh)
 				}
 			})},
 	}
