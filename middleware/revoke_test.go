@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"regexp"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gatepass/gatepass/middleware"
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/store"
 )
@@ -86,4 +89,29 @@ func TestDeleteUserWhoseProvidersHang(t *testing.T) {
 			t.Errorf("it took %v and asked %d times, want 5s at most, and 5 times", d, n)
 		}
 	})
+}
+
+// Who ends another session and closes the window has ended it.
+func TestRevokeOfABrowserThatDoesNotWait(t *testing.T) {
+	db, _ := openFaulty(t)
+	s := &racedStore{wholeStore: db}
+	a := newApp(t, func(c *middleware.Config) { c.Store = s })
+	a.github.person("ada", ada)
+	b, other := a.browser(), a.browser()
+	b.login("github", "ada")
+	other.login("github", "ada")
+	handle := regexp.MustCompile(`name="session" value="([^"]+)"`).FindStringSubmatch(body(t, b.get("/auth/account")))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.on(func(op string) error {
+		if op == "before UserSessions" {
+			cancel()
+		}
+		return nil
+	})
+	b.post("/auth/sessions/revoke", url.Values{"session": {handle[1]}}, func(r *http.Request) { *r = *r.WithContext(ctx) })
+	s.on(nil)
+	if ctx.Err() == nil || b.whoami() == "" || other.whoami() != "" {
+		t.Errorf("this browser is %q, the other %q", b.whoami(), other.whoami())
+	}
 }

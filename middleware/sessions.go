@@ -77,17 +77,19 @@ func (a *Auth) serveRevoke(w http.ResponseWriter, r *http.Request, _ *entry) {
 // revokeSessions never ends the session of the browser that asks: that is what
 // logging out is for, which also tells the browser.
 func (a *Auth) revokeSessions(r *http.Request, who *session.Found) error {
+	ctx, cancel := detached(r) // nor does it stop halfway because the browser did not wait
+	defer cancel()
 	if r.PostForm.Get("others") != "" {
-		return storeFailed(a.sessions.EndAll(r.Context(), who.User.ID, who.Session.ID))
+		return storeFailed(a.sessions.EndAll(ctx, who.User.ID, who.Session.ID))
 	}
-	open, err := a.sessions.List(r.Context(), who.User.ID)
+	open, err := a.sessions.List(ctx, who.User.ID)
 	if err != nil {
 		return storeFailed(err)
 	}
 	wanted := []byte(r.PostForm.Get("session"))
 	for _, s := range open {
 		if s.ID != who.Session.ID && subtle.ConstantTimeCompare([]byte(a.handle(s.ID)), wanted) == 1 {
-			return storeFailed(a.sessions.Revoke(r.Context(), s.ID))
+			return storeFailed(a.sessions.Revoke(ctx, s.ID))
 		}
 	}
 	return nil // it has ended already

@@ -13,18 +13,20 @@ import (
 // End logs the browser out, and no longer remembers it. It is no error if it was
 // not logged in. A cookie that none of the secrets can read is left alone: it may
 // be of another app on the same host. If the store fails, the browser still is
-// logged in.
+// logged in. What is begun is done, also for a browser that does not wait.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	tokens, err := m.held(r)
 	if err != nil {
 		return &Error{Op: "end", Reason: "cookies", Err: err}
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), askTimeout)
+	defer cancel()
 	held := m.heldRemembered(r)
-	if err := m.endFamilies(r.Context(), tokens, held); err != nil {
+	if err := m.endFamilies(ctx, tokens, held); err != nil {
 		return failed("end", err)
 	}
 	for i := range tokens {
-		if err := m.endNamed(r.Context(), tokens[i].id(), &tokens[i]); err != nil {
+		if err := m.endNamed(ctx, tokens[i].id(), &tokens[i]); err != nil {
 			return failed("end", err)
 		}
 	}

@@ -167,6 +167,10 @@ func (s impatient) SwapRemembered(ctx context.Context, validator []byte, r *stor
 	return unlessOver(ctx, func() error { return s.backend.SwapRemembered(ctx, validator, r) })
 }
 
+func (s impatient) DeleteRemembered(ctx context.Context, id string) error {
+	return unlessOver(ctx, func() error { return s.backend.DeleteRemembered(ctx, id) })
+}
+
 func (s impatient) Remembered(ctx context.Context, id string) (r *store.Remembered, err error) {
 	return r, unlessOver(ctx, func() error { r, err = s.backend.Remembered(ctx, id); return err })
 }
@@ -252,6 +256,35 @@ func TestRestoreWithALostAnswerWhileEnding(t *testing.T) {
 			if s, f := w.sessions(), w.families(); len(s)+len(f) > 0 {
 				t.Errorf("%s at step %d: got %v; the store has %d sessions and %d families", r.name, step, err, len(s), len(f))
 			}
+		}
+	}
+}
+
+// Who presses the button and closes the window has logged out.
+func TestLogoutOfABrowserThatDoesNotWait(t *testing.T) {
+	for step := 1; ; step++ {
+		w, b := newRemembering(t)
+		s := impatient{w.store}
+		w.cfg.Store, w.cfg.Users, w.cfg.Remembers = s, s, s
+		w.m = w.manager()
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		w.store.between = func() {
+			if n++; n == step {
+				cancel()
+			}
+		}
+		err := b.clone().do("POST", func(rw http.ResponseWriter, r *http.Request) error { return w.m.End(rw, r.WithContext(ctx)) })
+		cancel()
+		w.store.between = nil
+		if n < step {
+			if step < 8 {
+				t.Errorf("End has only %d steps", n)
+			}
+			return
+		}
+		if s, f := w.sessions(), w.families(); err != nil || len(s)+len(f) > 0 {
+			t.Errorf("over at step %d: got %v; the store has %d sessions and %d families", step, err, len(s), len(f))
 		}
 	}
 }
