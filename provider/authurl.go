@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"net/url"
@@ -34,14 +35,18 @@ func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params
 	}
 	// Written by hand: a login begins far more often than it ends, and anybody
 	// can make one begin.
-	b := append(make([]byte, 0, 512), ep.AuthURL...)
+	var b strings.Builder
+	b.Grow(768)
+	b.WriteString(ep.AuthURL)
 	lead := byte('?')
 	if strings.Contains(ep.AuthURL, "?") {
 		lead = '&'
 	}
 	add := func(name, value string) {
-		b = appendQuery(append(b, lead), name)
-		b = appendQuery(append(b, '='), value)
+		b.WriteByte(lead)
+		writeQuery(&b, name)
+		b.WriteByte('=')
+		writeQuery(&b, value)
 		lead = '&'
 	}
 	clientID, redirectURI := g.words()
@@ -53,27 +58,41 @@ func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params
 	}
 	add("state", req.State)
 	if verifier != "" {
-		add("code_challenge", oauth2.S256ChallengeFromVerifier(verifier))
+		add("code_challenge", challenge(verifier))
 		add("code_challenge_method", "S256")
 	}
-	if len(g.params)+len(req.Params)+len(params) > 0 {
-		extra := mergeParams(g.params, nil)
+	extra := params
+	if len(g.params)+len(req.Params) > 0 {
+		extra = mergeParams(g.params, nil)
 		for name, values := range req.Params {
 			if !g.reserved(name) {
 				extra[name] = values
 			}
 		}
 		maps.Copy(extra, params)
-		for _, name := range slices.Sorted(maps.Keys(extra)) {
-			if values := extra[name]; len(values) > 0 {
-				add(name, values[0])
-			}
+	}
+	var room [8]string
+	names := room[:0]
+	for name := range extra {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if values := extra[name]; len(values) > 0 {
+			add(name, values[0])
 		}
 	}
 	if g.fragment != "" {
-		b = append(append(b, '#'), g.fragment...)
+		b.WriteByte('#')
+		b.WriteString(g.fragment)
 	}
-	return string(b), nil
+	return b.String(), nil
+}
+
+// challenge is the method S256 of RFC 7636 section 4.2.
+func challenge(verifier string) string {
+	var b [128]byte // of which no verifier has more
+	return base64Text(sha256.Sum256(b[:copy(b[:], verifier)]))
 }
 
 // words returns the service's names for two parameters of the authorization URL.
@@ -88,18 +107,21 @@ func (g *grant) words() (clientID, redirectURI string) {
 	return clientID, redirectURI
 }
 
-// appendQuery escapes s for a query. A space becomes %20: in a query "+" means
+// writeQuery escapes s for a query. A space becomes %20: in a query "+" means
 // the same, but some services know only the one.
-func appendQuery(b []byte, s string) []byte {
+func writeQuery(b *strings.Builder, s string) {
 	const hex = "0123456789ABCDEF"
-	for _, c := range []byte(s) {
-		if unreserved(c) {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', hex[c>>4], hex[c&15])
+	done := 0
+	for i := range len(s) {
+		if c := s[i]; !unreserved(c) {
+			b.WriteString(s[done:i])
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+			done = i + 1
 		}
 	}
-	return b
+	b.WriteString(s[done:])
 }
 
 // unreserved is that of RFC 3986 section 2.3.

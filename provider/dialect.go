@@ -122,11 +122,19 @@ type tokenTransport struct {
 	answer map[string]any
 }
 
-// context makes x/oauth2 use rt, with the limits of the grant's client.
-func (rt *tokenTransport) context(ctx context.Context) context.Context {
+// context makes x/oauth2 use rt, with the limits of the grant's client. A client
+// with a Timeout would start a goroutine to mind the time of a transport that it
+// does not know, so that the context does. All of the answer is read before rt
+// returns.
+func (rt *tokenTransport) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	c := *rt.g.client
 	c.Transport = rt
-	return context.WithValue(ctx, oauth2.HTTPClient, &c)
+	cancel := func() {}
+	if c.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		c.Timeout = 0
+	}
+	return context.WithValue(ctx, oauth2.HTTPClient, &c), cancel
 }
 
 // result says how it went. X/oauth2's own error is not returned: it prints the

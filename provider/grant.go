@@ -105,7 +105,9 @@ func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, v
 		return tok, nil, err
 	}
 	rt := &tokenTransport{g: g, d: d, op: "exchange", vars: v, scopes: scopes}
-	t, err := conf.Exchange(rt.context(ctx), code, opts...)
+	ctx, cancel := rt.context(ctx)
+	defer cancel()
+	t, err := conf.Exchange(ctx, code, opts...)
 	return rt.result(t, err)
 }
 
@@ -140,7 +142,9 @@ func (g *grant) refresh(ctx context.Context, ep oauth2.Endpoint, tok Token) (Tok
 		if old.RefreshToken == "" {
 			old.RefreshToken = tok.AccessToken
 		}
-		t, terr := conf.TokenSource(rt.context(ctx), old).Token()
+		ctx, cancel := rt.context(ctx)
+		defer cancel()
+		t, terr := conf.TokenSource(ctx, old).Token()
 		next, answer, err = rt.result(t, terr)
 	}
 	if err != nil {

@@ -174,7 +174,14 @@ func (p *oidcProvider) openMemo(memo string) (verifier, nonce string, scopes []s
 func randomText() string {
 	var b [32]byte
 	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return base64Text(b)
+}
+
+// base64Text is base64.RawURLEncoding.EncodeToString, which allocates twice.
+func base64Text(b [32]byte) string {
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // checkIss compares the iss of a callback (RFC 9207), so that a code of one
