@@ -16,6 +16,8 @@ import (
 var (
 	noStore    = []string{"no-store"}[:1:1]
 	varyCookie = []string{"Cookie"}[:1:1]
+	noReferrer = []string{"no-referrer"}[:1:1]
+	noSniff    = []string{"nosniff"}[:1:1]
 )
 
 // LoadUser lets every request through, with its user, if any, for
@@ -231,7 +233,7 @@ func wantsPage(r *http.Request) bool {
 func redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	h["Cache-Control"] = noStore
-	h.Set("Referrer-Policy", "no-referrer")
+	h["Referrer-Policy"] = noReferrer
 	h.Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -35,8 +35,8 @@ func (a *Auth) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["Cache-Control"] = noStore
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Content-Type-Options", "nosniff")
+		h["Referrer-Policy"] = noReferrer
+		h["X-Content-Type-Options"] = noSniff
 		a.addVary(h)
 		rt, e, err := a.find(r)
 		op := rt.op

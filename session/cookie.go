@@ -50,6 +50,9 @@ func eachCookie(r *http.Request, prefix string, f func(name, value string) bool)
 	}
 }
 
+// noStore is shared between answers: nothing can be appended to it in place.
+var noStore = []string{"no-store"}[:1:1]
+
 // setCookie sets a cookie in place of any of that name that the answer sets
 // already, and keeps the answer out of caches. Name and value are of letters
 // that need no quoting.
@@ -66,7 +69,7 @@ func (m *Manager) setCookie(w http.ResponseWriter, name, value string, life time
 	b.Write(strconv.AppendInt(digits[:0], seconds(life), 10))
 	b.WriteString(attributes)
 	h["Set-Cookie"] = append(h["Set-Cookie"], b.String())
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = noStore
 }
 
 // expireCookie makes the browser forget a cookie of ours: the attributes must be

@@ -56,7 +56,9 @@ const (
 func NewState() string {
 	var b [stateSize]byte
 	rand.Read(b[:]) // never fails
-	return b64.EncodeToString(b[:])
+	var text [stateText]byte
+	b64.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // BeginFlow remembers f in the browser, sealed, for ten minutes. F.State is
@@ -195,8 +197,12 @@ func decodeState(state string) ([]byte, bool) {
 }
 
 func (m *Manager) flowName(state string) string {
-	sum := sha256.Sum256([]byte("gatepass flow name v1\x00" + state))
-	return m.flowPrefix + b64.EncodeToString(sum[:6])
+	const prefix = "gatepass flow name v1\x00"
+	var b [len(prefix) + stateText]byte // for a state that has another length, more
+	sum := sha256.Sum256(append(append(b[:0], prefix...), state...))
+	var text [8]byte
+	b64.Encode(text[:], sum[:6])
+	return m.flowPrefix + string(text[:])
 }
 
 func (m *Manager) flowAAD(name string) []byte {
