@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/gormstore"
@@ -161,4 +162,86 @@ func TestRetriesHaveABound(t *testing.T) {
 			}
 		}
 	}, "postgres", "mysql")
+}
+
+// A deadlock within a transaction within another: MySQL takes back all of it, and
+// whatever came after would be half of something, also if nobody minds the error.
+func TestDeadlockWithin(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		dsn := db.fresh(t)
+		if db.kind == "postgres" {
+			dsn = with(dsn, "deadlock_timeout", "50ms")
+		}
+		s := db.open(t, dsn)
+		ctx := t.Context()
+		one, _, _ := signUp(t, s, "one")
+		two, _, _ := signUp(t, s, "two")
+		var met, wg sync.WaitGroup
+		met.Add(2)
+		for i, order := range [][]*store.User{{one, two}, {two, one}} {
+			wg.Go(func() {
+				first := true
+				err := s.Transact(ctx, func(tx store.Store) error {
+					before := fmt.Sprint("before ", i)
+					if err := tx.Mark(ctx, before, time.Now().Add(time.Hour)); err != nil {
+						return err
+					}
+					if err := tx.UpdateUser(ctx, order[0]); err != nil {
+						return err
+					}
+					if first {
+						first = false
+						met.Done()
+						met.Wait()
+					}
+					_ = store.Transact(ctx, tx, func(inner store.Store) error { return inner.UpdateUser(ctx, order[1]) })
+					return tx.Mark(ctx, fmt.Sprint("after ", i), time.Now().Add(time.Hour))
+				})
+				if err != nil {
+					t.Errorf("transaction %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range 2 {
+			for _, when := range []string{"before", "after"} {
+				if err := s.Marked(ctx, fmt.Sprint(when, " ", i)); err != nil {
+					t.Errorf("what transaction %d did %s: got error %v, want it there", i, when, err)
+				}
+			}
+		}
+	}, "postgres", "mysql")
+}
+
+// Whoever cannot migrate for now lets others try, also while connections stay open.
+func TestMigrateGivesItsLockBack(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		cfg, err := mysqldriver.ParseDSN(db.first(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader, err := connect(t, db.driver, cfg.FormatDSN()).BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = reader.Rollback() }()
+		var n int
+		if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM gatepass_sessions").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Params = map[string]string{"lock_wait_timeout": "0"}
+		s := gormstore.New(db.app(t, cfg.FormatDSN()))
+		if err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "1205") {
+			t.Fatalf("got error %v, want that somebody reads the table", err)
+		}
+		if err := reader.QueryRowContext(t.Context(), "SELECT IS_FREE_LOCK(left(concat('gatepass ', database()), 64))").Scan(&n); err != nil || n != 1 {
+			t.Errorf("the lock is free: got %d (%v), want 1", n, err)
+		}
+		if err := reader.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Errorf("once nobody reads it: %v", err)
+		}
+	}, "mysql")
 }

@@ -186,9 +186,14 @@ func (s *Store) lockOut(ctx context.Context) (unlock func() error, err error) {
 			}
 		}
 		return func() error {
-			// The pool keeps the connection, and the connection the lock.
+			// The pool keeps the connection, and the connection the lock: also if the
+			// transaction is over.
 			var released sql.NullInt64
-			return s.one(context.WithoutCancel(ctx), "SELECT RELEASE_LOCK("+name+")", nil, &released)
+			rows, err := s.queryContext(context.WithoutCancel(ctx), "SELECT RELEASE_LOCK("+name+")", nil)
+			if err != nil {
+				return err
+			}
+			return first(rows, []any{&released})
 		}, nil
 	}
 	return func() error { return nil }, err

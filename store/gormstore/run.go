@@ -1,6 +1,7 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -25,11 +26,23 @@ func (tx *transaction) note(err error) error {
 	if tx != nil && err != nil {
 		tx.mu.Lock()
 		defer tx.mu.Unlock()
-		if tx.err == nil {
+		if tx.err == nil || transient(err) {
 			tx.err = err
 		}
 	}
 	return err
+}
+
+// over returns an error that has ended a transaction before its time: MySQL has
+// taken all of it back, and would keep what comes after.
+func (tx *transaction) over() error {
+	if tx == nil {
+		return nil
+	}
+	if err := tx.failed(); transient(err) {
+		return err
+	}
+	return nil
 }
 
 func (tx *transaction) failed() error {
@@ -58,6 +71,9 @@ func (s *Store) transact(ctx context.Context, f func(*Store) error) error {
 		return s.fail
 	}
 	if s.tx != nil {
+		if err := s.tx.over(); err != nil {
+			return err
+		}
 		return s.begin(ctx, f)
 	}
 	if s.sh.prepared != nil {
@@ -129,6 +145,10 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if transient(err) {
+		// It has ended what surrounds it as well.
+		return s.tx.note(err)
+	}
 	return err
 }
 
@@ -174,8 +194,8 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (int64, err
 
 // try is exec for a statement that may fail without an end of its transaction.
 func (s *Store) try(ctx context.Context, query string, args ...any) (n int64, err error) {
-	if s.fail != nil {
-		return 0, s.fail
+	if err := cmp.Or(s.fail, s.tx.over()); err != nil {
+		return 0, err
 	}
 	run := func() error {
 		exec := s.execContext
@@ -198,8 +218,8 @@ func (s *Store) try(ctx context.Context, query string, args ...any) (n int64, er
 
 // query runs a query and calls scan for each row.
 func (s *Store) query(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) (err error) {
-	if s.fail != nil {
-		return s.fail
+	if err := cmp.Or(s.fail, s.tx.over()); err != nil {
+		return err
 	}
 	defer func() { s.tx.note(err) }()
 	rows, err := s.queryContext(ctx, query, args)
@@ -221,8 +241,8 @@ func (s *Store) query(ctx context.Context, query string, scan func(*sql.Rows) er
 // one runs a query for one row, and returns [store.ErrNotFound] if there is
 // none.
 func (s *Store) one(ctx context.Context, query string, args []any, dest ...any) error {
-	if s.fail != nil {
-		return s.fail
+	if err := cmp.Or(s.fail, s.tx.over()); err != nil {
+		return err
 	}
 	if db := s.reads(ctx); db != nil {
 		return oneAtOnce(ctx, db, query, args, dest)
