@@ -196,7 +196,7 @@ func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
 	// Without GetBody, net/http sends nothing again, not even a GET: a code is
 	// good for one request.
 	out.GetBody = nil
-	if rt.d.plain && rt.g.clientIDAs == "" && (rt.op != "refresh" || rt.vars.tok.RefreshToken != "") {
+	if rt.d.plain && rt.g.clientIDAs == "" {
 		rt.setHeader(out)
 		return out, nil // x/oauth2 has written it
 	}

@@ -55,6 +55,37 @@ func TestDialectWithGETAndOwnNames(t *testing.T) {
 	rejected(t, err, "exchange", "token_invalid")
 }
 
+// One thing that is other than in RFC 6749 is enough.
+func TestDialectsOfOneWord(t *testing.T) {
+	for name, change := range map[string]func(*provider.OAuth2){
+		"the client's name":        func(d *provider.OAuth2) { d.ClientIDAs = "appid" },
+		"a name":                   func(d *provider.OAuth2) { d.Dialect.Names = map[string]string{"client_id": "appid"} },
+		"a parameter":              func(d *provider.OAuth2) { d.Dialect.Params = url.Values{"appid": {"{client_id}"}} },
+		"a parameter of a renewal": func(d *provider.OAuth2) { d.Dialect.RefreshParams = url.Values{"appid": {"{client_id}"}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			s.token = answer(200, `{"access_token":"at","token_type":"Bearer","refresh_token":"rt"}`)
+			p := s.make(t, change)
+			_, tok, err := login(t, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := provider.Refresh(t.Context(), p, tok); err != nil {
+				t.Fatal(err)
+			}
+			asked := s.asked("/token")
+			form, err := url.ParseQuery(asked[len(asked)-1].body)
+			if err != nil || len(asked) != 2 || form.Get("appid") != svcID || form.Get("refresh_token") != "rt" {
+				t.Errorf("got %d requests, the last with %v, %v", len(asked), form, err)
+			}
+			if got := asked[1].header.Get("User-Agent"); got == "" || got == "Go-http-client/1.1" {
+				t.Errorf("got User-Agent %q, want ours", got)
+			}
+		})
+	}
+}
+
 func TestDialectWithJSONAndMovedMembers(t *testing.T) {
 	s := newService(t)
 	s.token = answer(200, `{"data":{"accessToken":"at","refreshToken":"rt","expireIn":60},"token_type":"ignored"}`)

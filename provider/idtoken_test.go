@@ -189,3 +189,17 @@ func TestTokenAnswerOfHTML(t *testing.T) {
 		t.Errorf("got %d token and %d userinfo requests", op.count("/token"), op.count("/userinfo"))
 	}
 }
+
+// TestHalfACharacter sees to it that what is kept of the claims is what every
+// database takes for text.
+func TestHalfACharacter(t *testing.T) {
+	op := newOP()
+	op.claims = func(c map[string]any) { c["name"] = json.RawMessage(`"Ada \ud800"`) }
+	id, _, err := op.login(t, op.provider(func(*provider.OIDC) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !json.Valid(id.Raw) || strings.Contains(strings.ToLower(string(id.Raw)), `\ud800`) || !strings.Contains(string(id.Raw), "Ada") {
+		t.Errorf("got %s, want half a character replaced", id.Raw)
+	}
+}

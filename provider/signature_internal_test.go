@@ -83,6 +83,7 @@ func TestSignatures(t *testing.T) {
 			refused("is cut off", token.alg, signed, sig[:len(sig)-1])
 			refused("is too long", token.alg, signed, append(slices.Clone(sig), 0))
 			refused("has zeros before it", token.alg, signed, append(make([]byte, 2), sig...))
+			refused("has a zero within", token.alg, signed, slices.Insert(slices.Clone(sig), len(sig)/2, 0))
 			for _, other := range publicAlgs {
 				if other != token.alg {
 					refused("is made with "+token.alg+" and not "+other, other, signed, sig)
