@@ -56,15 +56,15 @@ func newKeySet(c *http.Client, url string, now func() time.Time) *keySet {
 // as jwk and jku, are the sender's own and are not looked at.
 func (s *keySet) verify(ctx context.Context, kind string, t *jwt) error {
 	bad := func(text string) error { return &Error{Reason: kind + "_sig", Err: errors.New(text)} }
-	signed, sig, ok := t.signature()
-	if !ok {
+	jws, err := jose.ParseSignedCompact(t.raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.alg)})
+	if err != nil {
 		return &Error{Reason: kind + "_malformed", Err: errors.New("not a signed token")}
 	}
 	keys, turn, err := s.doc.get(ctx)
 	if err != nil {
 		return unavailable(err)
 	}
-	found, ok := try(keys, t, signed, sig)
+	found, ok := try(keys, t, jws)
 	if ok {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (s *keySet) verify(ctx context.Context, kind string, t *jwt) error {
 	if !ok {
 		return bad("no such key, and the keys were asked for less than a minute ago")
 	}
-	if _, ok := try(keys, t, signed, sig); !ok {
+	if _, ok := try(keys, t, jws); !ok {
 		return bad("no key fits")
 	}
 	return nil
@@ -91,7 +91,7 @@ func unavailable(err error) error {
 }
 
 // try reports whether there was a key of that ID, and whether one fitted.
-func try(keys []publicKey, t *jwt, signed, sig []byte) (found, ok bool) {
+func try(keys []publicKey, t *jwt, jws *jose.JSONWebSignature) (found, ok bool) {
 	tries := 0
 	for _, k := range keys {
 		if t.kid != "" && k.kid != t.kid {
@@ -104,7 +104,7 @@ func try(keys []publicKey, t *jwt, signed, sig []byte) (found, ok bool) {
 		if tries++; tries > maxTries {
 			break
 		}
-		if k.made(t.alg, signed, sig) {
+		if _, err := jws.Verify(k.key); err == nil {
 			return true, true
 		}
 	}
