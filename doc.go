@@ -69,8 +69,9 @@
 // What has to be on is on, and most of it cannot be turned off: a state, PKCE
 // and a nonce for each login, logins that count once and in the browser in which
 // they began, session keys that are random and kept as hashes, tokens that are
-// sealed. A session that is ended has ended for everyone who has its key. A setting that weakens something has a name that begins with Insecure
-// or Dangerously.
+// sealed. A session that is ended has ended for everyone who has its key. A
+// setting that weakens something has a name that begins with Insecure or
+// Dangerously.
 //
 // Whoever steals the tables can neither log in nor use a token. The secret alone
 // opens the cookies of logins under way that were stolen too. Both together open

@@ -131,7 +131,7 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request, now bool) (req *http
 		resolve = a.sessions.ResolveNow
 	}
 	f, err := resolve(r)
-	if errors.Is(err, session.ErrNone) {
+	if a.cfg.Session.Remember > 0 && nobody(err) {
 		f, r, err = a.restore(w, r)
 	}
 	switch {
