@@ -101,9 +101,9 @@ func sessionValueFaults() map[string]func(*faulty) {
 				return session, values, err
 			}
 			swap(s, func(ctx context.Context, id string, old, values []byte, err error) error {
-				if errors.Is(err, store.ErrExists) && len(old) == 0 && id == "counter" {
+				for errors.Is(err, store.ErrExists) && len(old) == 0 && id == "counter" {
 					_, now, _ := s.Store.SessionValues(ctx, id)
-					return s.Store.SwapSessionValues(ctx, id, now, values)
+					err = s.Store.SwapSessionValues(ctx, id, now, values)
 				}
 				return err
 			})
