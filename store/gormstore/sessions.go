@@ -74,15 +74,15 @@ func (s *Store) SessionUser(ctx context.Context, id string) (*store.Session, *st
 	if bad(id) {
 		return nil, nil, store.ErrNotFound
 	}
-	// Every request comes by here: one piece of memory for both, one for where
-	// the columns go.
+	// Every request comes by here: one piece of memory for both and the parameter.
 	v := &struct {
 		store.Session
 		store.User
-	}{Session: store.Session{ID: id}}
+		args [1]any
+	}{Session: store.Session{ID: id}, args: [1]any{id}}
 	dest := appendUser(appendSession(make([]any, 0, 23), &v.Session), &v.User)
 	dest = append(dest[:13], dest[14:]...) // the user's ID is the session's UserID
-	if err := s.one(ctx, s.sql().sessionUser, []any{id}, dest...); err != nil {
+	if err := s.one(ctx, s.sql().sessionUser, v.args[:], dest...); err != nil {
 		return nil, nil, err
 	}
 	// Not asked of the database, because few are over, and a parameter has its cost.
