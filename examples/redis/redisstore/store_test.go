@@ -21,15 +21,14 @@ var servers = map[string]string{
 }
 
 // server returns a client of the server that a variable names. Without it there
-// is nothing to test, which on a machine that checks everything is a fault; but
-// not every distribution has Valkey.
+// is nothing to test, which on a machine that checks everything is a fault.
 func server(tb testing.TB, name string) redis.UniversalClient {
 	tb.Helper()
 	variable := servers[name]
 	url := os.Getenv(variable)
 	if url == "" {
 		say := tb.Skipf
-		if os.Getenv("CI") == "true" && name != "Valkey" {
+		if os.Getenv("CI") == "true" {
 			say = tb.Fatalf
 		}
 		say("%s is not set to a URL such as redis://127.0.0.1:6379; ./with-servers go test ./... starts a server and sets it", variable)
