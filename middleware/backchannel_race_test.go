@@ -308,3 +308,31 @@ func TestLogoutForgetsRememberedBrowsers(t *testing.T) {
 		})
 	}
 }
+
+// An around is a provider that an app has put something around. What the one
+// within can do, it can do as well.
+type around struct{ provider.Provider }
+
+func (p around) Unwrap() provider.Provider { return p.Provider }
+
+func TestLogoutDuringACallbackOfAWrappedProvider(t *testing.T) {
+	for kind, out := range logouts {
+		t.Run(kind, func(t *testing.T) {
+			op := newOP("op")
+			a := newApp(t, nil, around{around{op}})
+			op.person("ada-1", provider.Identity{Subject: "ada", Name: "Ada", SID: "s-1"})
+			op.complete = func(context.Context, provider.Callback) error {
+				if got := a.backchannel("op", op.token(out)); got != http.StatusOK {
+					t.Errorf("the logout got %d: %s", got, a.log)
+				}
+				return nil
+			}
+			b := a.browser()
+			resp := b.callback("op", b.begin("op"), "ada-1")
+			requireRejected(t, a, b, resp, http.StatusForbidden, "logged_out")
+			if me := b.whoami(); me != "" {
+				t.Errorf("the browser is logged in as %s", me)
+			}
+		})
+	}
+}

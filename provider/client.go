@@ -92,6 +92,14 @@ func VerifyLogout(ctx context.Context, p Provider, token string) (Logout, error)
 	return l.VerifyLogout(ctx, token)
 }
 
+// VerifiesLogout reports whether [VerifyLogout] has a [LogoutVerifier] to ask,
+// without asking it. A login with any other Provider need not look whether the
+// service has ended it meanwhile.
+func VerifiesLogout(p Provider) bool {
+	_, ok := find[LogoutVerifier](p)
+	return ok
+}
+
 // Client returns a client that sends tok with every request. It does not
 // renew tok: package middleware does, because it can store the new one.
 //

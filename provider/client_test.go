@@ -193,6 +193,15 @@ func TestUnwrap(t *testing.T) {
 		if err := provider.Check(p); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if provider.VerifiesLogout(p) {
+			t.Errorf("%s: got one that verifies logouts", name)
+		}
+	}
+	op := newOP().provider()
+	for name, p := range map[string]provider.Provider{"itself": op, "wrapped": wrapped{wrapped{op}}} {
+		if !provider.VerifiesLogout(p) {
+			t.Errorf("%s: got none that verifies logouts", name)
+		}
 	}
 }
 
