@@ -79,6 +79,8 @@ type sessionRow struct {
 	Handle, Browser, With, Address string
 	Began, Seen                    time.Time
 	Current, Remembered            bool
+
+	Verb, Label string // of its button: what it does, and to what
 }
 
 // page writes one of the templates of pages.html.

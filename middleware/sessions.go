@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/gatepass/gatepass/session"
 	"github.com/gatepass/gatepass/store"
@@ -27,7 +28,31 @@ func (a *Auth) sessionRows(open []store.Session, current string) []sessionRow {
 		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(x, y sessionRow) int { return cmp.Compare(y.rank(), x.rank()) })
+	label(rows)
 	return rows
+}
+
+// label names the button of each row for whoever hears the page and does not see
+// beside what it stands. Two browsers of one kind, at home behind one address,
+// are numbered.
+func label(rows []sessionRow) {
+	alike := make(map[string]int)
+	for i := range rows {
+		row := &rows[i]
+		if row.Verb = "End"; row.Remembered {
+			row.Verb = "Forget"
+		}
+		row.Label = row.Verb + " " + row.Browser + ", last seen " + row.Seen.Format("2 January 2006, 15:04") + " UTC"
+		if row.Address != "" {
+			row.Label += ", from " + row.Address
+		}
+		if row.Current {
+			continue // it has no button
+		}
+		if alike[row.Label]++; alike[row.Label] > 1 {
+			row.Label += ", number " + strconv.Itoa(alike[row.Label])
+		}
+	}
 }
 
 // addressText is what a page shows of an address: the network, if no more was to

@@ -1,9 +1,11 @@
 package middleware_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +115,51 @@ func TestSessionsOnThePage(t *testing.T) {
 	b.post("/auth/sessions/revoke", url.Values{"others": {"1"}})
 	if page := body(t, b.get("/auth/account")); b.whoami() != id || strings.Contains(page, "End all others") || revokeButton.MatchString(page) {
 		t.Errorf("all others were ended: %s", page)
+	}
+}
+
+// Two browsers of one kind, seen in the same minute, have buttons of which a
+// person who hears the page knows which is which.
+func TestButtonsOfBrowsersOfOneKind(t *testing.T) {
+	a := newApp(t, nil)
+	a.github.person("ada", ada)
+	b := a.browser()
+	b.login("github", "ada")
+	id, now := b.whoami(), a.clock.Now()
+	minute := now.Truncate(time.Minute)
+	for i, ip := range []string{"203.0.113.7", "198.51.100.7", "203.0.113.7", ""} {
+		if err := a.store.CreateSession(t.Context(), &store.Session{
+			ID: fmt.Sprint("s-", i), UserID: id, UserAgent: "curl/8.16.0", IP: ip, Key: githubAda,
+			SeenAt: minute.Add(time.Duration(9-i) * time.Second), CreatedAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, m := range revokeButton.FindAllStringSubmatch(body(t, b.get("/auth/account")), -1) {
+		got = append(got, m[1])
+	}
+	each := "End curl, last seen " + minute.Format("2 January 2006, 15:04") + " UTC"
+	want := []string{each + ", from 203.0.113.7", each + ", from 198.51.100.7", each + ", from 203.0.113.7, number 2", each}
+	if !slices.Equal(got, want) {
+		t.Errorf("got buttons %q, want %q", got, want)
+	}
+}
+
+// So have the buttons of two accounts at one provider.
+func TestButtonsOfAccountsAtOneProvider(t *testing.T) {
+	a := newApp(t, nil)
+	a.github.person("ada", ada)
+	b := a.browser()
+	b.login("github", "ada")
+	second := &store.Account{UserID: b.whoami(), Key: store.Key{Provider: "github", Subject: "work"}, Email: "ada@work.example"}
+	if err := a.store.AddAccount(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	page := body(t, b.get("/auth/account"))
+	buttons := regexp.MustCompile(`aria-label="(Remove [^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(buttons) != 2 || buttons[0][1] == buttons[1][1] || buttons[1][1] != "Remove GITHUB, ada@work.example" {
+		t.Errorf("got buttons %q", buttons)
 	}
 }
 
