@@ -62,7 +62,7 @@ func newApp(cfg config) (*app, error) {
 		OnLogin:    a.onLogin,
 		Logger:     cfg.Log,
 		Session: session.Config{
-			Remember:  90 * 24 * time.Hour,        // for those who tick the box on the login page
+			Remember:  90 * 24 * time.Hour,        // for those who tick the box
 			CarryOver: []string{"prefs/greeting"}, // a visitor's, when they log in
 		},
 	}, cfg.Providers...)

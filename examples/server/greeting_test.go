@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -59,10 +61,9 @@ func TestGreetingWithoutADatabase(t *testing.T) {
 func TestStayLoggedIn(t *testing.T) {
 	w := newWorldIn(t, file(t))
 	own, cafe := w.visitor(), w.visitor()
-	own.get("/").sees(`<a href="/auth/login">stay logged in</a>`)
 	own.get("/auth/login").sees(`type="checkbox" name="remember"`)
-	own.post("/auth/login/github", url.Values{"remember": {"1"}}).is(http.StatusOK, "/").sees("Welcome, Michael!")
-	cafe.post("/auth/login/github", nil).is(http.StatusOK, "/").sees("Welcome, Michael!")
+	own.post(own.button("Log in with GitHub"), url.Values{"return_to": {"/"}, "remember": {"1"}}).is(http.StatusOK, "/").sees("Welcome, Michael!")
+	cafe.post(cafe.button("Log in with GitHub"), url.Values{"return_to": {"/"}}).is(http.StatusOK, "/").sees("Welcome, Michael!")
 
 	if err := w.app.db.Exec("DELETE FROM gatepass_sessions").Error; err != nil {
 		t.Fatal(err)
@@ -77,4 +78,22 @@ func TestStayLoggedIn(t *testing.T) {
 		t.Errorf("after logout: got %d browsers that are remembered, want none", n)
 	}
 	own.get("/").sees("Log in with GitHub")
+}
+
+// button returns where a button of the home page's form leads that asks whether
+// to stay logged in.
+func (v *visitor) button(label string) string {
+	v.w.t.Helper()
+	page := v.get("/")
+	_, form, _ := strings.Cut(page.html, `<form method="post">`)
+	form, _, _ = strings.Cut(form, "</form>")
+	m := regexp.MustCompile(`<button formaction="([^"]+)">` + label + `</button>`).FindStringSubmatch(form)
+	if m == nil || !strings.Contains(form, `type="checkbox" name="remember" value="1"> `) || !strings.Contains(form, `name="return_to" value="/"`) {
+		v.w.t.Fatalf("no button %q with a box beside it in %s", label, page.main())
+	}
+	// A policy of the page's would hold back what the form leads on to.
+	if policy := page.header.Get("Content-Security-Policy"); strings.Contains(policy, "form-action") {
+		v.w.t.Errorf("got policy %q, by which no service is reached", policy)
+	}
+	return m[1]
 }

@@ -85,7 +85,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	}
 	h := homePage{page: a.page(r), Greeting: chosen, Greetings: greetings}
 	for _, p := range a.auth.Providers() {
-		h.Buttons = append(h.Buttons, link{a.auth.LoginPath(p.ID, "/"), p.Name})
+		h.Buttons = append(h.Buttons, link{h.LoginPath + "/" + p.ID, p.Name})
 	}
 	if h.User != nil {
 		accounts, err := a.store.UserAccounts(r.Context(), h.User.ID)
@@ -138,7 +138,13 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, name st
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	policy := "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	if name != "home" {
+		// A browser holds what a form leads on to by it as well, and the home page's
+		// forms lead to the services.
+		policy += "; form-action 'self'"
+	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

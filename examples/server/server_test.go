@@ -141,7 +141,8 @@ func TestPagesAreSelfContained(t *testing.T) {
 		p.sees(`<html lang="en">`, `name="viewport"`, `<main id="main"`, `<nav aria-label`, "</h1>")
 		p.seesNot("<script", "http://", "https://avatars", ` src="`, "style=")
 		policy := p.header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") {
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") ||
+			path != "/" && !strings.Contains(policy, "form-action 'self'") {
 			t.Errorf("%s: got policy %q", path, policy)
 		}
 	}
