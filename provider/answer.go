@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"mime"
@@ -72,6 +73,9 @@ func outOfOrder(status int) bool { return status >= 500 || status == http.Status
 
 // keep returns the memo of the new token.
 func (rt *tokenTransport) keep() string {
+	if len(rt.d.keep) == 0 {
+		return ""
+	}
 	kept := map[string]string{}
 	for name, at := range rt.d.keep {
 		if v, ok := walk(rt.answer, at); ok {
@@ -94,10 +98,9 @@ func (rt *tokenTransport) keep() string {
 // parseAnswer reads JSON whatever the Content-Type, as services name it wrongly,
 // and a form if the Content-Type says so or is of plain text.
 func parseAnswer(contentType string, body []byte) (map[string]any, error) {
-	kind, _, _ := mime.ParseMediaType(contentType)
-	trimmed := strings.TrimLeft(string(body), " \t\r\n")
-	if (kind == "application/x-www-form-urlencoded" || kind == "text/plain") && !strings.HasPrefix(trimmed, "{") {
-		form, err := url.ParseQuery(strings.TrimSpace(trimmed))
+	trimmed := bytes.TrimLeft(body, " \t\r\n")
+	if !bytes.HasPrefix(trimmed, []byte("{")) && isForm(contentType) {
+		form, err := url.ParseQuery(string(bytes.TrimSpace(trimmed)))
 		if err != nil {
 			return nil, errors.New("the answer is no form")
 		}
@@ -119,6 +122,11 @@ func parseAnswer(contentType string, body []byte) (map[string]any, error) {
 		return nil, errors.New("the answer is no JSON object")
 	}
 	return m, nil
+}
+
+func isForm(contentType string) bool {
+	kind, _, _ := mime.ParseMediaType(contentType)
+	return kind == "application/x-www-form-urlencoded" || kind == "text/plain"
 }
 
 // member returns what stands where the service puts that member of the RFC.

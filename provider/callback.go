@@ -52,9 +52,16 @@ func (c Callback) URL() string { return c.url }
 func (c Callback) Memo() string { return c.memo }
 
 func clone(v url.Values) url.Values {
+	n := 0
+	for _, values := range v {
+		n += len(values)
+	}
+	all := make([]string, 0, n)
 	c := make(url.Values, len(v))
 	for name, values := range v {
-		c[name] = append([]string(nil), values...)
+		first := len(all)
+		all = append(all, values...)
+		c[name] = all[first:len(all):len(all)] // nothing is appended to one over the next
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -115,36 +116,54 @@ type tokenTransport struct {
 	g      *grant
 	d      *preparedDialect
 	op     string
-	vars   *flowVars
+	vars   flowVars
 	scopes []string
 
 	tok    Token
 	answer map[string]any
+
+	// What is made once for the one request lies here, not in pieces.
+	client http.Client
+	out    http.Request
+	plain  http.Response
+	body   plainBody
 }
+
+// A plainBody is the body of the answer that x/oauth2 is shown.
+type plainBody struct{ strings.Reader }
+
+func (*plainBody) Close() error { return nil }
+
+// These are shared between requests: nothing can be appended to them in place.
+var (
+	jsonType = []string{"application/json"}[:1:1]
+	formType = []string{"application/x-www-form-urlencoded"}[:1:1]
+	ourAgent = []string{userAgent}[:1:1]
+)
 
 // context makes x/oauth2 use rt, with the limits of the grant's client. A client
 // with a Timeout would start a goroutine to mind the time of a transport that it
 // does not know, so that the context does. All of the answer is read before rt
 // returns.
 func (rt *tokenTransport) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	c := *rt.g.client
-	c.Transport = rt
+	rt.client = *rt.g.client
+	rt.client.Transport = rt
 	cancel := func() {}
-	if c.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
-		c.Timeout = 0
+	if rt.client.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, rt.client.Timeout)
+		rt.client.Timeout = 0
 	}
-	return context.WithValue(ctx, oauth2.HTTPClient, &c), cancel
+	return context.WithValue(ctx, oauth2.HTTPClient, &rt.client), cancel
 }
 
 // result says how it went. X/oauth2's own error is not returned: it prints the
 // body.
 func (rt *tokenTransport) result(t *oauth2.Token, err error) (Token, map[string]any, error) {
-	var own *Error
-	switch {
-	case err == nil && t.AccessToken == rt.tok.AccessToken && rt.tok.AccessToken != "":
+	if err == nil && t.AccessToken == rt.tok.AccessToken && rt.tok.AccessToken != "" {
 		return rt.tok, rt.answer, nil
-	case errors.As(err, &own):
+	}
+	var own *Error
+	if errors.As(err, &own) {
 		return Token{}, nil, own
 	}
 	var ue *url.Error
@@ -171,14 +190,14 @@ func (rt *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := rt.read(res.StatusCode, res.Header.Get("Content-Type"), body); err != nil {
 		return nil, err
 	}
-	// A form, which x/oauth2 reads once; it reads JSON twice.
-	plain := "access_token=" + url.QueryEscape(rt.tok.AccessToken) + "&token_type=Bearer&refresh_token=" + url.QueryEscape(rt.tok.RefreshToken)
-	return &http.Response{
+	// A form, which x/oauth2 reads once; it reads JSON twice. Of what it reads,
+	// result asks for the access token alone.
+	rt.body.Reset("access_token=" + url.QueryEscape(rt.tok.AccessToken))
+	rt.plain = http.Response{
 		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:  http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		Body:    io.NopCloser(strings.NewReader(plain)),
-		Request: req,
-	}, nil
+		Header: http.Header{"Content-Type": formType}, Body: &rt.body, Request: req,
+	}
+	return &rt.plain, nil
 }
 
 func (rt *tokenTransport) fail(req *http.Request, err error) error {
@@ -191,8 +210,10 @@ func (rt *tokenTransport) fail(req *http.Request, err error) error {
 
 // request returns req as the dialect wants it.
 func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
-	out := req.WithContext(req.Context())
-	out.Header = req.Header.Clone()
+	rt.out = *req
+	out := &rt.out
+	out.Header = make(http.Header, len(req.Header)+2)
+	maps.Copy(out.Header, req.Header)
 	// Without GetBody, net/http sends nothing again, not even a GET: a code is
 	// good for one request.
 	out.GetBody = nil
@@ -220,7 +241,7 @@ func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
 		}
 	}
 	for name, list := range params {
-		if values := expandAll(list, rt.vars); len(values) > 0 {
+		if values := expandAll(list, &rt.vars); len(values) > 0 {
 			form[name] = values
 		}
 	}
@@ -259,14 +280,14 @@ func (rt *tokenTransport) request(req *http.Request) (*http.Request, error) {
 
 // setHeader sets the headers of the dialect, and ours.
 func (rt *tokenTransport) setHeader(out *http.Request) {
-	out.Header.Set("Accept", "application/json")
+	out.Header["Accept"] = jsonType
 	for name, list := range rt.d.header {
-		if values := expandAll(list, rt.vars); len(values) > 0 {
+		if values := expandAll(list, &rt.vars); len(values) > 0 {
 			out.Header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
 	if out.Header.Get("User-Agent") == "" {
-		out.Header.Set("User-Agent", userAgent) // or the client would copy the request once more
+		out.Header["User-Agent"] = ourAgent // or the client would copy the request once more
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -89,10 +88,6 @@ func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, v
 	if verifier != "" {
 		opts = append(opts, oauth2.VerifierOption(verifier))
 	}
-	v := &flowVars{
-		clientID: g.clientID, secret: conf.ClientSecret,
-		callback: cb.params, state: cb.Param("state"), redirectURI: cb.URL(), scopes: strings.Join(scopes, g.sep()),
-	}
 	if g.exchangeFn != nil {
 		form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {cb.URL()}}
 		if verifier != "" {
@@ -104,7 +99,10 @@ func (g *grant) exchange(ctx context.Context, ep oauth2.Endpoint, cb Callback, v
 		}
 		return tok, nil, err
 	}
-	rt := &tokenTransport{g: g, d: d, op: "exchange", vars: v, scopes: scopes}
+	rt := &tokenTransport{g: g, d: d, op: "exchange", scopes: scopes, vars: flowVars{
+		clientID: g.clientID, secret: conf.ClientSecret,
+		callback: cb.params, state: cb.Param("state"), redirectURI: cb.URL(), scopes: scopes, sep: g.sep(),
+	}}
 	ctx, cancel := rt.context(ctx)
 	defer cancel()
 	t, err := conf.Exchange(ctx, code, opts...)
@@ -125,18 +123,17 @@ func (g *grant) refresh(ctx context.Context, ep oauth2.Endpoint, tok Token) (Tok
 	if err != nil {
 		return Token{}, nil, err
 	}
-	kept := unpackMemo(tok.Memo)
-	v := &flowVars{
-		clientID: g.clientID, secret: conf.ClientSecret, tok: tok, kept: kept,
-		redirectURI: kept["redirect_uri"], state: kept["callback.state"], scopes: strings.Join(tok.Scopes, g.sep()),
-	}
 	var next Token
 	var answer map[string]any
 	if g.exchangeFn != nil {
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok.RefreshToken}}
 		next, err = g.callExchange(ctx, "refresh", conf, form)
 	} else {
-		rt := &tokenTransport{g: g, d: d, op: "refresh", vars: v, scopes: tok.Scopes}
+		kept := unpackMemo(tok.Memo)
+		rt := &tokenTransport{g: g, d: d, op: "refresh", scopes: tok.Scopes, vars: flowVars{
+			clientID: g.clientID, secret: conf.ClientSecret, tok: tok, kept: kept,
+			redirectURI: kept["redirect_uri"], state: kept["callback.state"], scopes: tok.Scopes, sep: g.sep(),
+		}}
 		// x/oauth2 refuses to send an empty one, which the transport drops again.
 		old := &oauth2.Token{RefreshToken: tok.RefreshToken}
 		if old.RefreshToken == "" {
@@ -217,15 +214,22 @@ func newError(info Info, op, reason string, err error) *Error {
 
 // joinScopes joins lists, each element once.
 func joinScopes(lists ...[]string) []string {
+	n := 0
+	for _, list := range lists {
+		n += len(list)
+	}
 	var out []string
 	for _, list := range lists {
 		for _, s := range list {
 			if s != "" && !slices.Contains(out, s) {
+				if out == nil {
+					out = make([]string, 0, n)
+				}
 				out = append(out, s)
 			}
 		}
 	}
-	return out
+	return slices.Clip(out)
 }
 
 func expiry(seconds float64) time.Time {

@@ -49,8 +49,8 @@ func (p *oidcProvider) verifyIDToken(ctx context.Context, m *metadata, raw strin
 	if typ := strings.ToLower(t.typ); strings.HasSuffix(typ, "+jwt") {
 		return nil, &Error{Reason: "id_token_malformed", Err: fmt.Errorf("want typ JWT, got %.40q", typ)}
 	}
-	keys := &keysOfOne{set: p.keysAt(m.keysURL), kind: "id_token", t: t}
-	_, oidcErr := oidc.NewVerifier("", keys, p.verifierConfig(t)).Verify(ctx, raw)
+	keys := p.keysFor("id_token", m, t)
+	_, oidcErr := oidc.NewVerifier("", keys, &keys.config).Verify(ctx, raw)
 	if keys.err != nil {
 		return nil, keys.err
 	}
@@ -67,17 +67,6 @@ func (p *oidcProvider) verifyIDToken(ctx context.Context, m *metadata, raw strin
 	return id, nil
 }
 
-// verifierConfig is for go-oidc. The issuer is compared by issuerOf, which knows
-// of issuers that mean the same.
-func (p *oidcProvider) verifierConfig(t *jwt) *oidc.Config {
-	return &oidc.Config{
-		ClientID:             p.clientID,
-		SupportedSigningAlgs: []string{t.alg},
-		SkipIssuerCheck:      true,
-		Now:                  func() time.Time { return p.now().Add(-clockSkew) },
-	}
-}
-
 // A keysOfOne is a [oidc.KeySet] for one token, which keeps the error that
 // go-oidc would turn into text.
 type keysOfOne struct {
@@ -86,9 +75,25 @@ type keysOfOne struct {
 	t        *jwt
 	verified bool
 	err      error
+
+	algs   [1]string
+	config oidc.Config
 }
 
 var _ oidc.KeySet = (*keysOfOne)(nil)
+
+// keysFor returns the keys for t, with the settings for go-oidc. The issuer is
+// compared by issuerOf, which knows of issuers that mean the same.
+func (p *oidcProvider) keysFor(kind string, m *metadata, t *jwt) *keysOfOne {
+	k := &keysOfOne{set: p.keysAt(m.keysURL), kind: kind, t: t, algs: [1]string{t.alg}}
+	k.config = oidc.Config{
+		ClientID:             p.clientID,
+		SupportedSigningAlgs: k.algs[:],
+		SkipIssuerCheck:      true,
+		Now:                  p.skewed,
+	}
+	return k
+}
 
 // VerifySignature implements [oidc.KeySet].
 func (k *keysOfOne) VerifySignature(ctx context.Context, raw string) ([]byte, error) {

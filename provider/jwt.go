@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -85,8 +84,11 @@ func isBase64URL(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
+// strictBase64 takes one spelling of each text, and no other.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 func decodeSegment(s string) (object, []byte, error) {
-	data, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	data, err := strictBase64.DecodeString(s)
 	if err != nil {
 		return nil, nil, errors.New("not base64url")
 	}
@@ -103,66 +105,15 @@ func decodeStrict(data []byte) (object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var o object
-	if err := d.Decode(&o); err != nil || o == nil {
+	doc, twice, ok := readJSON(data)
+	o, isObject := doc.(map[string]any)
+	switch {
+	case !ok || !isObject:
 		return nil, errors.New("not a JSON object")
-	}
-	if !blank(data[d.InputOffset():]) {
-		return nil, errors.New("something follows the JSON object")
-	}
-	// Maps drop the first of two equal names, however they are escaped, so that
-	// fewer members are left than there were colons.
-	if all, _ := colons(data); members(map[string]any(o)) != all {
+	case twice != nowhere:
 		return nil, errors.New("a name stands twice in an object")
 	}
 	return o, nil
-}
-
-func members(v any) int {
-	n := 0
-	switch v := v.(type) {
-	case map[string]any:
-		n = len(v)
-		for _, e := range v {
-			n += members(e)
-		}
-	case []any:
-		for _, e := range v {
-			n += members(e)
-		}
-	}
-	return n
-}
-
-// colons counts the colons outside of strings in data, which is valid JSON: all
-// of them, and those of the outermost object.
-func colons(data []byte) (all, outer int) {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			quoted = !quoted
-		case '\\':
-			i++ // only strings have backslashes, and what follows one ends none
-		case '{', '[':
-			if !quoted {
-				depth++
-			}
-		case '}', ']':
-			if !quoted {
-				depth--
-			}
-		case ':':
-			if !quoted {
-				if all++; depth == 1 {
-					outer++
-				}
-			}
-		}
-	}
-	return all, outer
 }
 
 // parseObject reads a document that a service answered with.

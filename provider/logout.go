@@ -71,8 +71,8 @@ func (p *oidcProvider) VerifyLogout(ctx context.Context, token string) (Logout, 
 
 // verifyLogout checks the signature of t, and then whose it is.
 func (p *oidcProvider) verifyLogout(ctx context.Context, m *metadata, t *jwt, out *Logout) error {
-	keys := &keysOfOne{set: p.keysAt(m.keysURL), kind: "logout_token", t: t}
-	_, err := oidc.NewVerifier("", keys, p.verifierConfig(t)).VerifyLogout(ctx, t.raw)
+	keys := p.keysFor("logout_token", m, t)
+	_, err := oidc.NewVerifier("", keys, &keys.config).VerifyLogout(ctx, t.raw)
 	if keys.err != nil {
 		return keys.err
 	}

@@ -271,7 +271,7 @@ func (p *oauth2Provider) fetchProfile(ctx context.Context, cb Callback, tok Toke
 	}
 	v := &flowVars{
 		clientID: p.grant.clientID, secret: secret, tok: tok, answer: d.token, kept: unpackMemo(tok.Memo),
-		callback: cb.params, state: cb.Param("state"), redirectURI: cb.URL(), scopes: strings.Join(tok.Scopes, p.grant.sep()),
+		callback: cb.params, state: cb.Param("state"), redirectURI: cb.URL(), scopes: tok.Scopes, sep: p.grant.sep(),
 	}
 	profile, members := map[string]any{}, map[string]json.RawMessage{}
 	var raw json.RawMessage

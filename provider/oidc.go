@@ -43,6 +43,7 @@ type oidcProvider struct {
 	grant    grant
 	pinned   *metadata // nil if it is discovered
 	docs     cached[*metadata]
+	skewed   func() time.Time // now, as late as another machine's clock may have it
 
 	mu   sync.Mutex
 	keys *keySet // of the address that metadata named last
@@ -81,6 +82,7 @@ func (d OIDC) New(clientID, clientSecret string, opts ...Option) Provider {
 	if d.pinned() {
 		p.pinned = d.pins()
 	}
+	p.skewed = func() time.Time { return p.now().Add(-clockSkew) }
 	p.docs = cached[*metadata]{
 		now: p.now, fresh: freshMetadata, keep: keepMetadata,
 		load: func(ctx context.Context) (*metadata, error) { return p.d.discover(ctx, p.client) },
@@ -164,11 +166,12 @@ func sealMemo(verifier, nonce string, scopes []string) string {
 
 func (p *oidcProvider) openMemo(memo string) (verifier, nonce string, scopes []string, err error) {
 	secrets, rest, _ := strings.Cut(memo, " ")
-	parts := strings.Split(secrets, ".")
-	if len(parts) != 3 || parts[0] != "1" || parts[2] == "" || (parts[1] == "") != p.d.NoPKCE {
+	version, secrets, _ := strings.Cut(secrets, ".")
+	verifier, nonce, _ = strings.Cut(secrets, ".")
+	if version != "1" || nonce == "" || strings.Contains(nonce, ".") || (verifier == "") != p.d.NoPKCE {
 		return "", "", nil, &Error{Reason: reasonMemo, Err: fmt.Errorf("PKCE verifier and nonce: %w", ErrState)}
 	}
-	return parts[1], parts[2], strings.Fields(rest), nil
+	return verifier, nonce, strings.Fields(rest), nil
 }
 
 func randomText() string {

@@ -77,6 +77,9 @@ var protocolClaims = [...]string{
 // userinfo. Whether an address is verified is taken from where the address is,
 // and a contradiction means that it is not.
 func merge(token, user object) object {
+	if user == nil && (token["email"] != nil || token["email_verified"] == nil) {
+		return token // which neither side changes
+	}
 	all := maps.Clone(user)
 	if all == nil {
 		all = make(object, len(token))

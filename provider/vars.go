@@ -19,7 +19,10 @@ type flowVars struct {
 	callback         url.Values
 	profile          any
 
-	state, redirectURI, scopes string
+	state, redirectURI string
+
+	scopes []string
+	sep    string // between them
 }
 
 func (v *flowVars) value(f fragment) (string, bool) {
@@ -65,7 +68,7 @@ func (v *flowVars) value(f fragment) (string, bool) {
 	case "redirect_uri":
 		return v.redirectURI, true
 	case "scopes":
-		return v.scopes, true
+		return strings.Join(v.scopes, v.sep), true
 	}
 	return "", false
 }
