@@ -48,7 +48,7 @@ func (k AppleKey) GoString() string { return k.String() }
 // Callbacks come as a POST, to https and to a name, never to localhost.
 func Apple(key AppleKey, id string, opts ...provider.Option) provider.Provider {
 	private, err := key.parse()
-	p := provider.OIDC{
+	d := &provider.OIDC{
 		Info: provider.Info{
 			ID: "apple", Name: "Apple",
 			Setup: "https://developer.apple.com/account/resources/identifiers/list/serviceId",
@@ -77,7 +77,8 @@ func Apple(key AppleKey, id string, opts ...provider.Option) provider.Provider {
 			}
 			return key.secret(private, id, time.Now())
 		},
-	}.New(id, "", opts...)
+	}
+	p := d.New(id, "", opts...)
 	if err != nil {
 		return mistaken{p, err}
 	}

@@ -17,7 +17,7 @@ import (
 // Tokens live for two hours and come with a refresh token, so that the app can
 // act for people who are away without more.
 func Bitbucket(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "bitbucket", Name: "Bitbucket",
 			Setup: "https://bitbucket.org/account/workspaces/",
@@ -42,5 +42,6 @@ func Bitbucket(id, secret string, opts ...provider.Option) provider.Provider {
 			ProfileURL:    "links.html.href",
 		},
 		Active: "account_status==active",
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -18,6 +18,10 @@ import (
 	"github.com/gatepass/gatepass/provider"
 )
 
+// A definition in this package is a pointer to a literal. Of a literal that is a
+// value the compiler would keep a copy in the program, a kilobyte for each
+// service, most of it empty fields.
+
 // All lists the services that need no more than a client ID and a secret,
 // by their ID, for an app that reads its providers from configuration. The IDs
 // come in alphabetical order. Nothing is made before a constructor is called.

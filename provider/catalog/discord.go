@@ -22,7 +22,7 @@ import (
 // Tokens live for a week and come with a refresh token, so that the app can act
 // for people who are away without more.
 func Discord(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "discord", Name: "Discord",
 			Setup: "https://discord.com/developers/applications",
@@ -35,7 +35,8 @@ func Discord(id, secret string, opts ...provider.Option) provider.Provider {
 		Scopes:    []string{"identify", "email"},
 		Profile:   discordProfile,
 		RevokeURL: "https://discord.com/api/oauth2/token/revoke",
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }
 
 // discordProfile reads the profile in code for the picture's sake: its address

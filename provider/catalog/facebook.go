@@ -23,7 +23,7 @@ import (
 // Tokens live for some sixty days and cannot be renewed without the person.
 func Facebook(id, secret string, opts ...provider.Option) provider.Provider {
 	const graph = "https://graph.facebook.com/v24.0"
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "facebook", Name: "Facebook",
 			Setup:  "https://developers.facebook.com/apps",
@@ -57,5 +57,6 @@ func Facebook(id, secret string, opts ...provider.Option) provider.Provider {
 		},
 		// https://developers.facebook.com/docs/facebook-login/guides/advanced/re-authentication
 		ReauthParams: url.Values{"auth_type": {"reauthenticate"}},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

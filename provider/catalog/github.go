@@ -33,9 +33,9 @@ func GitHubEnterprise(host, id, secret string, opts ...provider.Option) provider
 	return d.New(id, secret, opts...)
 }
 
-func github(info provider.Info, web, api string) provider.OAuth2 {
+func github(info provider.Info, web, api string) *provider.OAuth2 {
 	info.Setup, info.API = web+"/settings/developers", api
-	return provider.OAuth2{
+	return &provider.OAuth2{
 		Info: info,
 		Endpoint: oauth2.Endpoint{
 			AuthURL:  web + "/login/oauth/authorize",

@@ -31,9 +31,9 @@ func GitLabAt(host, id, secret string, opts ...provider.Option) provider.Provide
 	return d.New(id, secret, opts...)
 }
 
-func gitlab(info provider.Info, web string) provider.OAuth2 {
+func gitlab(info provider.Info, web string) *provider.OAuth2 {
 	info.Setup, info.API = web+"/-/user_settings/applications", web+"/api/v4"
-	return provider.OAuth2{
+	return &provider.OAuth2{
 		Info: info,
 		Endpoint: oauth2.Endpoint{
 			AuthURL:  web + "/oauth/authorize",

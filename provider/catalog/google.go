@@ -20,7 +20,7 @@ import (
 // provider.WithParam("access_type", "offline") and
 // provider.WithParam("prompt", "consent").
 func Google(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OIDC{
+	d := &provider.OIDC{
 		Info: provider.Info{
 			ID: "google", Name: "Google",
 			Setup: "https://console.cloud.google.com/apis/credentials",
@@ -39,5 +39,6 @@ func Google(id, secret string, opts ...provider.Option) provider.Provider {
 		RevokeURL: "https://oauth2.googleapis.com/revoke",
 		NoReauth:  true, // prompt=login is an error there
 		Scopes:    []string{"profile", "email"},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

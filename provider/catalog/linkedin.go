@@ -16,7 +16,7 @@ import (
 // An address is verified if the member email_verified says so; see the same
 // document. Only partners of LinkedIn get a refresh token.
 func LinkedIn(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "linkedin", Name: "LinkedIn",
 			Setup: "https://www.linkedin.com/developers/apps",
@@ -37,5 +37,6 @@ func LinkedIn(id, secret string, opts ...provider.Option) provider.Provider {
 			AvatarURL:     "picture",
 			Locale:        "tmpl:{locale.language}-{locale.country}",
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

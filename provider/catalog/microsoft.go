@@ -36,7 +36,7 @@ func Microsoft(id, secret string, opts ...provider.Option) provider.Provider {
 func MicrosoftTenant(tenant, id, secret string, opts ...provider.Option) provider.Provider {
 	tenant = strings.ToLower(tenant)
 	login := "https://login.microsoftonline.com/" + tenant
-	p := provider.OIDC{
+	d := &provider.OIDC{
 		Info: provider.Info{
 			ID: "microsoft", Name: "Microsoft",
 			Setup: "https://entra.microsoft.com",
@@ -58,7 +58,8 @@ func MicrosoftTenant(tenant, id, secret string, opts ...provider.Option) provide
 			Subject:       "tid&oid",
 			EmailVerified: "any:claim_loose:xms_edov;in:verified_primary_email",
 		},
-	}.New(id, secret, opts...)
+	}
+	p := d.New(id, secret, opts...)
 	if !isTenant(tenant) {
 		return mistaken{p, fmt.Errorf("catalog: tenant %q: want its ID, such as %s, or common, organizations or consumers", tenant, "3f2504e0-4f89-41d3-9a0c-0305e82c3301")}
 	}

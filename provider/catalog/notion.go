@@ -21,7 +21,7 @@ import (
 // refresh token, so that the app can act for people who are away without more.
 func Notion(id, secret string, opts ...provider.Option) provider.Provider {
 	version := http.Header{"Notion-Version": {"2022-06-28"}}
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "notion", Name: "Notion",
 			Setup: "https://www.notion.so/profile/integrations",
@@ -49,5 +49,6 @@ func Notion(id, secret string, opts ...provider.Option) provider.Provider {
 			Header: http.Header{"Authorization": {"Basic {client_basic}"}, "Notion-Version": version["Notion-Version"]},
 			Body:   `{"token":"{access_token}"}`,
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -68,8 +68,8 @@ func Keycloak(host, realm, id, secret string, opts ...provider.Option) provider.
 }
 
 // own is a server of the developer's choice.
-func own(info provider.Info, issuer string) provider.OIDC {
-	return provider.OIDC{
+func own(info provider.Info, issuer string) *provider.OIDC {
+	return &provider.OIDC{
 		Info:          info,
 		Issuer:        issuer,
 		Scopes:        []string{"profile", "email"},

@@ -13,7 +13,7 @@ import (
 // Tokens live for a day. To act for people who are away, add
 // provider.WithParam("duration", "permanent").
 func Reddit(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "reddit", Name: "Reddit",
 			Setup: "https://www.reddit.com/prefs/apps",
@@ -34,5 +34,6 @@ func Reddit(id, secret string, opts ...provider.Option) provider.Provider {
 			ProfileURL: "tmpl:https://www.reddit.com/user/{name}",
 		},
 		RevokeURL: "https://www.reddit.com/api/v1/revoke_token",
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -18,7 +18,7 @@ import (
 // No PKCE is sent. Slack wants it turned on for the app first, which makes the
 // app a public client for good: https://docs.slack.dev/authentication/using-pkce/
 func Slack(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OIDC{
+	d := &provider.OIDC{
 		Info: provider.Info{
 			ID: "slack", Name: "Slack",
 			Setup: "https://api.slack.com/apps",
@@ -40,5 +40,6 @@ func Slack(id, secret string, opts ...provider.Option) provider.Provider {
 			Subject:   `["https://slack.com/user_id"]`,
 			AvatarURL: `picture|["https://slack.com/user_image_512"]`,
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -19,7 +19,7 @@ import (
 // Tokens live for an hour and come with a refresh token, so that the app can
 // act for people who are away without more.
 func Spotify(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "spotify", Name: "Spotify",
 			Setup: "https://developer.spotify.com/dashboard",
@@ -40,5 +40,6 @@ func Spotify(id, secret string, opts ...provider.Option) provider.Provider {
 			AvatarURL:  "images.0.url",
 			ProfileURL: "external_urls.spotify",
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

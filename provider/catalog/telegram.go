@@ -13,7 +13,7 @@ import (
 // address; the scope phone asks for the telephone number, which stands in the
 // profile. Callbacks must be https. There is no refresh token.
 func Telegram(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OIDC{
+	d := &provider.OIDC{
 		Info: provider.Info{
 			ID: "telegram", Name: "Telegram",
 			Setup: "https://t.me/BotFather",
@@ -32,5 +32,6 @@ func Telegram(id, secret string, opts ...provider.Option) provider.Provider {
 		InsecureNoNonce: true,
 		Scopes:          []string{"profile"},
 		Fields:          provider.Fields{Subject: "id"},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

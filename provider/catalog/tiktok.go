@@ -19,7 +19,7 @@ import (
 // Tokens live for a day and come with a refresh token, so that the app can act
 // for people who are away without more.
 func TikTok(key, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "tiktok", Name: "TikTok",
 			Setup: "https://developers.tiktok.com/apps",
@@ -48,5 +48,6 @@ func TikTok(key, secret string, opts ...provider.Option) provider.Provider {
 			URL:    "https://open.tiktokapis.com/v2/oauth/revoke/",
 			Body:   "client_key={client_id}&client_secret={client_secret}&token={access_token}",
 		},
-	}.New(key, secret, opts...)
+	}
+	return d.New(key, secret, opts...)
 }

@@ -12,7 +12,7 @@ import (
 // change. So Subject is that blog's uuid, which stays. There is no email address.
 // Tokens do not expire.
 func Tumblr(key, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth1{
+	d := &provider.OAuth1{
 		Info: provider.Info{
 			ID: "tumblr", Name: "Tumblr",
 			Setup: "https://www.tumblr.com/oauth/apps",
@@ -31,5 +31,6 @@ func Tumblr(key, secret string, opts ...provider.Option) provider.Provider {
 			AvatarURL:  "tmpl:https://api.tumblr.com/v2/blog/{response.user.name}.tumblr.com/avatar/128",
 			ProfileURL: "response.user.blogs[primary].url",
 		},
-	}.New(key, secret, opts...)
+	}
+	return d.New(key, secret, opts...)
 }

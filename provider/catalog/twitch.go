@@ -16,7 +16,7 @@ import (
 // Calls of your own want a header Client-Id beside the token. Tokens come with
 // a refresh token, so that the app can act for people who are away without more.
 func Twitch(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "twitch", Name: "Twitch",
 			Setup: "https://dev.twitch.tv/console/apps",
@@ -38,5 +38,6 @@ func Twitch(id, secret string, opts ...provider.Option) provider.Provider {
 			ProfileURL: "tmpl:https://www.twitch.tv/{data.0.login}",
 		},
 		RevokeURL: "https://id.twitch.tv/oauth2/revoke",
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -18,7 +18,7 @@ import (
 // Tokens live for an hour and come with a refresh token, so that the app can
 // act for people who are away without more.
 func VK(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "vk", Name: "VK",
 			Setup: "https://id.vk.com/about/business/go",
@@ -52,5 +52,6 @@ func VK(id, secret string, opts ...provider.Option) provider.Provider {
 			URL:    "https://id.vk.ru/oauth2/revoke",
 			Body:   "access_token={access_token}&client_id={client_id}",
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

@@ -23,7 +23,7 @@ import (
 // own must put them there.
 func WeChat(id, secret string, opts ...provider.Option) provider.Provider {
 	const api = "https://api.weixin.qq.com/sns"
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "wechat", Name: "WeChat",
 			Setup: "https://open.weixin.qq.com",
@@ -58,5 +58,6 @@ func WeChat(id, secret string, opts ...provider.Option) provider.Provider {
 			Name:      "nickname",
 			AvatarURL: "headimgurl",
 		},
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }

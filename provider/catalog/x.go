@@ -19,7 +19,7 @@ import (
 // provider.WithFormerID("twitter"). To act for people who are away, add
 // provider.WithScopes("offline.access").
 func X(id, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth2{
+	d := &provider.OAuth2{
 		Info: provider.Info{
 			ID: "x", Name: "X",
 			Setup: "https://developer.x.com",
@@ -46,7 +46,8 @@ func X(id, secret string, opts ...provider.Option) provider.Provider {
 			ProfileURL:    "tmpl:https://x.com/{data.username}",
 		},
 		RevokeURL: "https://api.x.com/2/oauth2/revoke",
-	}.New(id, secret, opts...)
+	}
+	return d.New(id, secret, opts...)
 }
 
 // Twitter logs people in with X by OAuth 1.0a, for apps that have keys for that
@@ -57,7 +58,7 @@ func X(id, secret string, opts ...provider.Option) provider.Provider {
 // address that X gives is one that the person has confirmed. Tokens do not
 // expire.
 func Twitter(key, secret string, opts ...provider.Option) provider.Provider {
-	return provider.OAuth1{
+	d := &provider.OAuth1{
 		Info: provider.Info{
 			ID: "twitter", Name: "Twitter",
 			Setup: "https://developer.x.com",
@@ -80,5 +81,6 @@ func Twitter(key, secret string, opts ...provider.Option) provider.Provider {
 			AvatarURL:     "profile_image_url_https",
 			ProfileURL:    "tmpl:https://x.com/{screen_name}",
 		},
-	}.New(key, secret, opts...)
+	}
+	return d.New(key, secret, opts...)
 }
