@@ -123,8 +123,8 @@ func TestManyServicesWeighLittle(t *testing.T) {
 }
 
 // Of a literal that is a value the compiler keeps every field in the binary, the
-// empty ones too; of one behind a pointer it sets those that are named. For a
-// definition this is half a service's weight.
+// empty ones too, which were half of what a service weighed; of one behind a
+// pointer it sets those that are named, in a quarter of the room.
 func TestCatalogDefinesBehindPointers(t *testing.T) {
 	files, err := filepath.Glob("../../provider/catalog/*.go")
 	if err != nil {
