@@ -34,20 +34,39 @@ func (c *succession) over() []string {
 // succeed stores the session and ends those whose place it takes, in one step
 // if the store can. If it fails, the session is removed again: the failure may
 // be that of an answer that was lost on the way, and nobody would ever know of it.
+//
+// Those of the browser are marked only then: a mark on one that stays, because
+// the store failed, would end it at its next Renew. A Renew elsewhere that has
+// renamed one of them before it could be ended here claims it later than that, and
+// finds the mark.
 func (m *Manager) succeed(ctx context.Context, c *succession) error {
-	for i := range c.before {
-		if err := m.markEnded(ctx, c.before[i].id()); err != nil && !errors.Is(err, store.ErrExists) {
-			return err
-		}
-	}
 	err := m.succeedAtOnce(ctx, c)
 	if errors.Is(err, errors.ErrUnsupported) {
 		err = m.succeedInSteps(ctx, c)
+	}
+	for i := 0; err == nil && i < len(c.before); i++ {
+		err = m.markReplaced(ctx, c.before[i].id())
 	}
 	if err != nil {
 		return errors.Join(err, m.undo(ctx, c.session.ID))
 	}
 	return nil
+}
+
+// markReplaced marks a session that has ended. There is no way back, so that it
+// tries again, and does not end with the request. It is no error if somebody else
+// has marked it.
+func (m *Manager) markReplaced(ctx context.Context, id string) error {
+	err := m.markEnded(ctx, id)
+	if err == nil || errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+	defer cancel()
+	if err = m.markEnded(ctx, id); errors.Is(err, store.ErrExists) {
+		return nil // the first try's, maybe
+	}
+	return err
 }
 
 func (m *Manager) succeedAtOnce(ctx context.Context, c *succession) error {

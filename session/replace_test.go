@@ -57,8 +57,53 @@ func TestBeginFailures(t *testing.T) {
 			}
 			w.wantOnly(old.ID)
 			w.wantUser(b, w.m)
+			if err := b.do("POST", w.m.Renew); err != nil {
+				t.Errorf("Renew of the session that stayed: %v", err)
+			}
+			w.wantOnly(w.wantUser(b, w.m).Session.ID)
 		})
 	}
+}
+
+// Once the session before has ended, there is no way back: a store that fails only
+// at the end is asked again, also if the browser has gone.
+func TestBeginFailsAtTheEnd(t *testing.T) {
+	atOnceAndInSteps(t, func(t *testing.T, kind func(*session.Config)) {
+		for name, fault := range map[string]func(w *world, leave func()){
+			"fails": func(w *world, _ func()) { w.store.failOnce("Mark", errDown) },
+			"loses": func(w *world, _ func()) { w.store.loseOnce("Mark", errDown) },
+			"left": func(w *world, leave func()) {
+				for _, op := range []string{"ReplaceSessions", "DeleteSession"} {
+					w.store.onAnswer(op, leave)
+				}
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				w, b := newWorld(t, kind), newBrowser(t)
+				w.login(b)
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				fault(w, leave)
+				s := &store.Session{UserID: w.user.ID}
+				if err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { return w.m.Begin(rw, r.WithContext(ctx), s) }); err != nil {
+					t.Fatal(err)
+				}
+				w.wantUser(b, w.m)
+				w.wantOnly(s.ID)
+			})
+		}
+		// Nobody can say whether the session before was renewed: nobody is logged in.
+		w, b := newWorld(t, kind), newBrowser(t)
+		w.login(b)
+		w.store.failAt("Mark", errDown)
+		err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error {
+			return w.m.Begin(rw, r, &store.Session{UserID: w.user.ID})
+		})
+		if !errors.Is(err, errDown) || len(b.header) != 0 {
+			t.Errorf("got %v, header %v, want the store's error", err, b.header)
+		}
+		w.wantOnly()
+	})
 }
 
 func kinds(f func(*session.Config)) []func(*session.Config) {
