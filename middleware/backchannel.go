@@ -78,12 +78,15 @@ func (a *Auth) backchannel(r *http.Request, e *entry) error {
 
 // logoutMark is what a store remembers of a logout, without naming anybody.
 func logoutMark(purpose string, e *entry, texts ...string) string {
-	h := sha256.New()
-	h.Write([]byte(purpose + "\x00" + e.info.ID))
+	var room [512]byte // for issuers and subjects that are longer than is usual, more
+	b := append(append(append(room[:0], purpose...), 0), e.info.ID...)
 	for _, s := range texts {
-		h.Write([]byte("\x00" + s))
+		b = append(append(b, 0), s...)
 	}
-	return "l:" + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	text := [2 + 43]byte{'l', ':'}
+	base64.RawURLEncoding.Encode(text[2:], sum[:])
+	return string(text[:])
 }
 
 // usedBefore refuses a logout token that was used before. It reports whether the
@@ -147,26 +150,21 @@ func (a *Auth) loggedOut(ctx context.Context, v *arrival) (bool, error) {
 	if !v.e.logsOut {
 		return false, nil
 	}
-	var marks []string
+	var err error = store.ErrNotFound
 	if v.id.SID != "" {
-		marks = append(marks, sidMark(v.e, v.id.Issuer, v.id.SID))
+		err = store.Marked(ctx, a.cfg.Session.Store, sidMark(v.e, v.id.Issuer, v.id.SID))
 	}
 	last := min(a.now().Unix(), v.began.Add(afterCode).Unix())
-	for second := v.began.Unix(); second <= last; second++ {
-		marks = append(marks, subjectMark(v.e, v.id.Issuer, v.id.Subject, second))
+	for second := v.began.Unix(); second <= last && errors.Is(err, store.ErrNotFound); second++ {
+		err = store.Marked(ctx, a.cfg.Session.Store, subjectMark(v.e, v.id.Issuer, v.id.Subject, second))
 	}
-	for _, mark := range marks {
-		err := store.Marked(ctx, a.cfg.Session.Store, mark)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, errors.ErrUnsupported):
-			return false, nil
-		case !errors.Is(err, store.ErrNotFound):
-			return false, storeFailed(err)
-		}
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, store.ErrNotFound):
+		return false, nil
 	}
-	return false, nil
+	return false, storeFailed(err)
 }
 
 // endSID ends the sessions that began with a session of the provider, whoever's

@@ -48,6 +48,9 @@ type arrival struct {
 // fails, what this login made is removed again, so that the next try begins
 // where this one did.
 func (a *Auth) runHooks(ctx context.Context, v *arrival, s *store.Session, login bool) error {
+	if !(v.signedUp && a.cfg.OnSignUp != nil || v.linked && a.cfg.OnLink != nil || login && a.cfg.OnLogin != nil) {
+		return nil
+	}
 	visit := &visit{Context: ctx, auth: a, user: *v.user, session: s, token: &v.tok, account: v.account}
 	hook := func(run bool, f func(context.Context, *store.User, provider.Identity) error) error {
 		if !run || f == nil {

@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"errors"
-	"net/mail"
 	"net/url"
 	"strings"
 	"unicode"
@@ -95,8 +94,11 @@ func display(s string, limit int) string {
 }
 
 func httpsURL(s string) string {
+	if s == "" || len(s) > maxURL {
+		return ""
+	}
 	u, err := url.Parse(s)
-	if s == "" || len(s) > maxURL || err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(s, unicode.IsControl) {
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(s, unicode.IsControl) {
 		return ""
 	}
 	return s
@@ -106,17 +108,23 @@ func httpsURL(s string) string {
 // compared: a bare ASCII address with one @. Quoted and foreign forms look
 // like others and are refused.
 func parseEmail(s string) (string, bool) {
-	if s == "" || len(s) > maxEmail || strings.Count(s, "@") != 1 {
-		return "", false
-	}
-	for i := range len(s) {
-		if c := s[i]; c <= 0x20 || c >= 0x7f || strings.IndexByte(`"(),:;<>[\]`, c) >= 0 {
-			return "", false
-		}
-	}
-	parsed, err := mail.ParseAddress(s)
-	if err != nil || parsed.Address != s || !strings.Contains(s[strings.IndexByte(s, '@'):], ".") && !strings.HasSuffix(s, "@localhost") {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || len(s) > maxEmail || !dotAtom(local) || !dotAtom(domain) || !strings.Contains(domain, ".") && domain != "localhost" {
 		return "", false
 	}
 	return strings.ToLower(s), true
+}
+
+// dotAtom reports whether s is words with single dots between them, as RFC 5322
+// section 3.2.3 defines them.
+func dotAtom(s string) bool {
+	dot := true // before the first letter
+	for i := range len(s) {
+		c := s[i]
+		if c <= 0x20 || c >= 0x7f || c == '.' && dot || strings.IndexByte(`"(),:;<>@[\]`, c) >= 0 {
+			return false
+		}
+		dot = c == '.'
+	}
+	return !dot
 }

@@ -53,8 +53,11 @@ func (a *Auth) allOrNothing(ctx context.Context, v *arrival, err error) error {
 // judged tells what the library itself says no with, and what a provider says
 // that no store could keep, from a store that failed.
 func (a *Auth) judged(err error) error {
+	if err == nil {
+		return nil
+	}
 	var r *reasoned
-	if err == nil || errors.As(err, &r) || errors.Is(err, store.ErrBadText) {
+	if errors.As(err, &r) || errors.Is(err, store.ErrBadText) {
 		return err
 	}
 	return storeFailed(err)
@@ -149,12 +152,9 @@ func (a *Auth) enabled(ctx context.Context, tx store.Store, userID string) (*sto
 // updateAccount keeps what the provider says now with the account. The user
 // stays as they are: what they were called at sign-up is theirs to change.
 func (a *Auth) updateAccount(ctx context.Context, tx store.Store, v *arrival) error {
-	fresh := newAccount(v.id)
-	acct := v.account
-	acct.Email, acct.Name, acct.Username, acct.AvatarURL = fresh.Email, fresh.Name, fresh.Username, fresh.AvatarURL
-	if acct.Profile = fresh.Profile; len(acct.Profile) == 0 {
-		acct.Profile = nil
-	}
+	acct, id := v.account, &v.id
+	acct.Email, acct.Name, acct.Username, acct.AvatarURL = id.Email, id.Name, id.Username, id.AvatarURL
+	acct.Profile = profileOf(id)
 	acct.UpdatedAt = a.now().UTC()
 	if err := tx.UpdateAccount(ctx, acct); err != nil {
 		return err
@@ -273,12 +273,17 @@ func newUser(id provider.Identity) *store.User {
 }
 
 func newAccount(id provider.Identity) *store.Account {
-	acct := &store.Account{
+	return &store.Account{
 		Key:    store.Key{Provider: id.Provider, Subject: id.Subject},
 		Issuer: id.Issuer, Email: id.Email, Name: id.Name, Username: id.Username, AvatarURL: id.AvatarURL,
+		Profile: profileOf(&id),
 	}
-	if len(id.Raw) <= maxProfile && json.Valid(id.Raw) {
-		acct.Profile = id.Raw
+}
+
+// profileOf returns what is kept of all that the provider said, or nil.
+func profileOf(id *provider.Identity) json.RawMessage {
+	if len(id.Raw) > maxProfile || !json.Valid(id.Raw) {
+		return nil
 	}
-	return acct
+	return id.Raw
 }
