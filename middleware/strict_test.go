@@ -232,6 +232,28 @@ func TestStrictCallbackWithAStoreThatFails(t *testing.T) {
 	}
 }
 
+// Two tabs that come back at the same moment each go on with what they came with.
+func TestStrictCallbacksInTwoTabs(t *testing.T) {
+	a := newApp(t, strictly)
+	a.github.person("code-of-ada", ada)
+	b := a.browser()
+	var pages []*http.Response
+	for _, state := range []string{b.begin("github"), b.begin("github")} {
+		query := url.Values{"state": {state}, "code": {"code-of-ada"}}
+		pages = append(pages, b.get("/auth/callback/github?"+query.Encode(), fromAway(b)))
+	}
+	for i, page := range pages {
+		if resp := b.follow(page, nil); resp.StatusCode != http.StatusSeeOther || b.whoami() == "" {
+			t.Errorf("tab %d: got %d: %s", i, resp.StatusCode, a.log)
+		}
+	}
+	for name := range b.cookies {
+		if strings.Contains(name, "-post") {
+			t.Errorf("the browser still has %s", name)
+		}
+	}
+}
+
 // Without Strict, there is no page in between.
 func TestLaxCookieNeedsNoPage(t *testing.T) {
 	for _, mode := range []http.SameSite{0, http.SameSiteLaxMode} {

@@ -23,6 +23,8 @@ const (
 	flowsBudget = 6000 // bytes of the Cookie header; servers refuse more than 8 KB of it
 	flowsOpened = 16
 	flowsSeen   = 64
+
+	flowNameText = 8 // characters, after the prefix
 )
 
 // A Flow is a login under way.
@@ -94,8 +96,8 @@ func (m *Manager) makeRoom(w http.ResponseWriter, r *http.Request, now time.Time
 	var flows []held
 	seen := 0
 	eachCookie(r, m.flowPrefix, func(other, value string) bool {
-		if seen++; other == name {
-			return true // the new one replaces it
+		if seen++; other == name || m.isPost(other) {
+			return true // the new one takes its place, or it is no flow
 		}
 		if seen <= flowsOpened {
 			if f, ok := m.openFlow(other, value, now); ok && !f.over(now) {
@@ -200,7 +202,7 @@ func (m *Manager) flowName(state string) string {
 	const prefix = "gatepass flow name v1\x00"
 	var b [len(prefix) + stateText]byte // for a state that has another length, more
 	sum := sha256.Sum256(append(append(b[:0], prefix...), state...))
-	var text [8]byte
+	var text [flowNameText]byte
 	b64.Encode(text[:], sum[:6])
 	return m.flowPrefix + string(text[:])
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const (
 	maxCode        = 2048
 	maxUser        = 1024
 	maxDescription = 256
+
+	postMiddle  = "post-"
+	postsBudget = 4000 // bytes of the Cookie header, beside those of the flows
 
 	postWhole = 0x80 // in place of which texts are there: all are, with their names
 )
@@ -79,8 +83,22 @@ func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Va
 // KeepCallback is KeepPost for a callback that came by GET, for an app whose
 // session's cookie is [http.SameSiteStrictMode]: the browser sends that one not
 // even along with a link from another site. It keeps every parameter, as long as
-// all of them fit into a cookie.
+// all of them fit into a cookie. A browser has one such cookie, the latest:
+// [Manager.KeepQuery] is for several tabs.
 func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
+	return m.keepWhole(w, params, func(string, string) string { return m.postCookie })
+}
+
+// KeepQuery is KeepCallback with a cookie for each login, so that tabs do not
+// disturb each other. A login that the request has no flow of, and one for whose
+// cookie there is no room beside those of others, have to do with the one that
+// KeepCallback sets: nobody can fill a browser's cookies by links.
+func (m *Manager) KeepQuery(w http.ResponseWriter, r *http.Request, params url.Values) error {
+	return m.keepWhole(w, params, func(state, value string) string { return m.postNameFor(w, r, state, value) })
+}
+
+// keepWhole keeps all parameters, under the name that it is told for them.
+func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(state, value string) string) error {
 	fail := func(reason string) error { return &Error{Op: "post", Reason: reason, Err: ErrFlow} }
 	state := params.Get("state")
 	if reason := badState(state); reason != "" {
@@ -103,42 +121,91 @@ func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
 	if err != nil {
 		return fail("too_long")
 	}
-	m.setCookie(w, m.postCookie, value, postLife)
+	m.setCookie(w, name(state, value), value, postLife)
 	return nil
 }
 
-// TakePost returns what KeepPost or KeepCallback kept for that state, and forgets it. If there
-// is nothing, the error is an ErrFlow. If the login cannot be finished now, as
-// when the store fails, KeepPost keeps it for another try.
+// postNameFor returns under which name value is kept for that login, and expires
+// what is kept for logins that are over.
+func (m *Manager) postNameFor(w http.ResponseWriter, r *http.Request, state, value string) string {
+	flow, own := m.flowName(state), m.postName(state)
+	if _, n := findCookie(r, flow); n != 1 {
+		return m.postCookie
+	}
+	used, seen := size(own, value), 0
+	eachCookie(r, m.flowPrefix+postMiddle, func(name, value string) bool {
+		seen++
+		if !m.isPost(name) || name == own {
+			return seen < flowsSeen
+		}
+		if _, n := findCookie(r, m.flowPrefix+name[len(m.flowPrefix)+len(postMiddle):]); n == 1 {
+			used += size(name, value)
+		} else if cookieName(name) {
+			m.expireCookie(w, name)
+		}
+		return seen < flowsSeen
+	})
+	if used > postsBudget {
+		return m.postCookie
+	}
+	return own
+}
+
+// postName is the name of what is kept for one login: that of its flow, with a
+// word in it, which makes it longer than any flow's.
+func (m *Manager) postName(state string) string {
+	return m.flowPrefix + postMiddle + m.flowName(state)[len(m.flowPrefix):]
+}
+
+func (m *Manager) isPost(name string) bool {
+	return len(name) == len(m.flowPrefix)+len(postMiddle)+flowNameText && strings.HasPrefix(name[len(m.flowPrefix):], postMiddle)
+}
+
+// TakePost returns what KeepPost, KeepCallback or KeepQuery kept for that state,
+// and forgets it. If there is nothing, the error is an ErrFlow. If the login cannot
+// be finished now, as when the store fails, whichever it was keeps it for another
+// try.
 func (m *Manager) TakePost(w http.ResponseWriter, r *http.Request, state string) (url.Values, error) {
-	fail := func(reason string) (url.Values, error) {
-		return nil, &Error{Op: "post", Reason: reason, Err: ErrFlow}
+	reason := badState(state)
+	if reason == "" {
+		var params url.Values
+		if params, reason = m.takePost(w, r, m.postCookie, state); reason == "" {
+			return params, nil
+		}
+		if own, why := m.takePost(w, r, m.postName(state), state); why == "" {
+			return own, nil
+		} else if why != "post_missing" {
+			reason = why
+		}
 	}
-	if reason := badState(state); reason != "" {
-		return fail(reason)
-	}
-	value, n := findCookie(r, m.postCookie)
+	return nil, &Error{Op: "post", Reason: reason, Err: ErrFlow}
+}
+
+// takePost is TakePost for a cookie of that name. It returns why there is
+// nothing, or "".
+func (m *Manager) takePost(w http.ResponseWriter, r *http.Request, name, state string) (params url.Values, reason string) {
+	value, n := findCookie(r, name)
 	switch n {
 	case 0:
-		return fail("post_missing")
+		return nil, "post_missing"
 	case 2:
-		return fail("post_duplicate")
+		return nil, "post_duplicate"
 	}
 	now := m.cfg.Now()
 	plain, ok := m.open("post", now, m.postAAD(state), value)
 	if !ok {
-		return fail("post_invalid")
+		return nil, "post_invalid"
 	}
 	params, kept, ok := decodePost(plain)
 	if !ok || kept.After(now.Add(flowSkew)) {
-		return fail("post_invalid")
+		return nil, "post_invalid"
 	}
-	m.expireCookie(w, m.postCookie)
+	m.expireCookie(w, name)
 	if now.Sub(kept) > postLife {
-		return fail("post_expired")
+		return nil, "post_expired"
 	}
 	params.Set("state", state)
-	return params, nil
+	return params, ""
 }
 
 // postAAD binds what was posted to its login.

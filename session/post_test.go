@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,5 +253,134 @@ func TestKeepCallback(t *testing.T) {
 				t.Errorf("got %v, %v, want %v", got, err, test.params)
 			}
 		})
+	}
+}
+
+func (b *browser) keepQuery(m *session.Manager, params url.Values) error {
+	b.t.Helper()
+	return b.do("GET", func(w http.ResponseWriter, r *http.Request) error { return m.KeepQuery(w, r, params) })
+}
+
+// flows begins a login in each of n tabs.
+func (b *browser) flows(m *session.Manager, n int) []string {
+	b.t.Helper()
+	states := make([]string, n)
+	for i := range states {
+		states[i] = session.NewState()
+		if err := b.begin(m, session.Flow{Purpose: session.Login, Provider: "test", State: states[i]}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return states
+}
+
+// Tabs that come back at once do not disturb each other, in whatever order they
+// go on.
+func TestKeepQueryInTabs(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	states := b.flows(w.m, 5)
+	for _, state := range states {
+		if err := b.keepQuery(w.m, url.Values{"state": {state}, "code": {"of " + state}}); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.Replace(flowName(state), "-flow-", "-flow-post-", 1)
+		if got := strings.Replace(b.header.Get("Set-Cookie"), b.value(name), "V", 1); got != name+"=V; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax" {
+			t.Errorf("got %s", got)
+		}
+	}
+	// One that begins takes away the oldest flow, and nothing of what is kept.
+	b.flows(w.m, 1)
+	for _, state := range slices.Backward(states) {
+		got, err := b.takePost(w.m, state)
+		if want := (url.Values{"state": {state}, "code": {"of " + state}}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+		_, err = b.takePost(w.m, state)
+		wantReason(t, err, "post_missing")
+	}
+	if left := b.names("__Host-session-flow-post-"); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// Links from elsewhere, and however long their parameters are, fill one cookie of
+// a browser, beside those of the logins that it has begun.
+func TestKeepQueryFlood(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	code := strings.Repeat("x", 1000)
+	states := b.flows(w.m, 5)
+	for range 20 {
+		if err := b.keepQuery(w.m, url.Values{"state": {session.NewState()}, "code": {code}}); err != nil {
+			t.Fatal(err)
+		}
+		if b.got[postName] == nil {
+			t.Errorf("got %v, want the one cookie, also if all of them come at once", b.header)
+		}
+	}
+	if got := b.names("__Host-session"); len(got) != 5+1 {
+		t.Errorf("got cookies %v, want the flows and one", got)
+	}
+	for _, state := range states {
+		if err := b.keepQuery(w.m, url.Values{"state": {state}, "code": {code}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, name := range b.names("__Host-session-flow-post-") {
+		n += len(name) + len(b.value(name))
+	}
+	if n > 4000 || n < 2000 {
+		t.Errorf("%d bytes, want two logins' and at most 4,000", n)
+	}
+	// The first two have their own; of the others, the last.
+	for i, state := range states {
+		if _, err := b.takePost(w.m, state); (err == nil) != (i < 2 || i == 4) {
+			t.Errorf("tab %d: got %v", i, err)
+		}
+	}
+}
+
+// What is kept goes with its login: when another comes back, and at a logout.
+func TestKeepQueryOfALoginThatIsOver(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	states := b.flows(w.m, 3)
+	for _, state := range states[:2] {
+		if err := b.keepQuery(w.m, url.Values{"state": {state}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.callback(w.m, states[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.keepQuery(w.m, url.Values{"state": {states[2]}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.names("__Host-session-flow-post-"); len(got) != 2 {
+		t.Errorf("got %v, want those of two logins", got)
+	}
+	if err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { w.m.EndFlows(rw, r); return nil }); err != nil || len(b.cookies) > 0 {
+		t.Errorf("after a logout: got %v, %v", b.cookies, err)
+	}
+}
+
+// An instance of the version before knows one cookie, for whichever login.
+func TestQueryKeptByTheVersionBefore(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	states := b.flows(w.m, 2)
+	for i, keep := range []func(http.ResponseWriter, *http.Request, url.Values) error{
+		func(rw http.ResponseWriter, _ *http.Request, params url.Values) error { return w.m.KeepCallback(rw, params) },
+		w.m.KeepQuery,
+	} {
+		if err := b.do("GET", func(rw http.ResponseWriter, r *http.Request) error { return keep(rw, r, url.Values{"state": {states[i]}}) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.value(postName) == "" {
+		t.Error("KeepCallback has set another cookie")
+	}
+	for _, state := range slices.Backward(states) {
+		if _, err := b.takePost(w.m, state); err != nil {
+			t.Error(err)
+		}
 	}
 }
