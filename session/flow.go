@@ -154,8 +154,7 @@ func (m *Manager) EndFlow(w http.ResponseWriter, r *http.Request, state string) 
 		m.expireCookie(w, name)
 		return fail("tx_expired")
 	}
-	sum := sha256.Sum256([]byte("gatepass flow mark v1\x00" + state))
-	err := m.cfg.Store.Mark(r.Context(), "f:"+b64.EncodeToString(sum[:]), f.Began.Add(markLife))
+	err := m.cfg.Store.Mark(r.Context(), flowMark(state), f.Began.Add(markLife))
 	switch {
 	case errors.Is(err, store.ErrExists):
 		m.expireCookie(w, name)
@@ -165,6 +164,16 @@ func (m *Manager) EndFlow(w http.ResponseWriter, r *http.Request, state string) 
 	}
 	m.expireCookie(w, name)
 	return f, nil
+}
+
+// flowMark is what the store remembers of a flow that was used.
+func flowMark(state string) string {
+	const prefix = "gatepass flow mark v1\x00"
+	var b [len(prefix) + stateText]byte
+	sum := sha256.Sum256(append(append(b[:0], prefix...), state...))
+	text := [2 + 43]byte{'f', ':'}
+	b64.Encode(text[2:], sum[:])
+	return string(text[:])
 }
 
 // EndFlows forgets every login under way in the browser, as a logout should.

@@ -59,20 +59,26 @@ func decodeFlow(b []byte) (Flow, bool) {
 		Reauth:   b[1]&reauthFlag != 0,
 		Remember: b[1]&rememberFlag != 0,
 		Began:    time.UnixMilli(int64(binary.BigEndian.Uint64(b[2:]))).UTC(),
-		State:    b64.EncodeToString(b[10:flowFixed]),
+		State:    stateOf(b[10:flowFixed]),
 	}
 	if f.Purpose < Login || f.Purpose > Reauth || b[1] > reauthFlag|rememberFlag {
 		return Flow{}, false
 	}
-	b = b[flowFixed:]
+	rest := string(b[flowFixed:]) // of which each text is a part
 	for _, t := range f.texts() {
-		s, rest, ok := cutText(b)
+		s, after, ok := cutText(rest)
 		if !ok || len(s) > t.limit {
 			return Flow{}, false
 		}
-		*t.s, b = s, rest
+		*t.s, rest = s, after
 	}
-	return f, len(b) == 0
+	return f, rest == ""
+}
+
+func stateOf(b []byte) string {
+	var text [stateText]byte
+	b64.Encode(text[:], b)
+	return string(text[:])
 }
 
 type flowText struct {

@@ -68,14 +68,14 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
 }
 
-// cutText is the reverse of appendText.
-func cutText(b []byte) (s string, rest []byte, ok bool) {
+// cutText is the reverse of appendText. Of a string, s is a part.
+func cutText[T string | []byte](b T) (s string, rest T, ok bool) {
 	if len(b) < 2 {
-		return "", nil, false
+		return "", rest, false
 	}
-	n := int(binary.BigEndian.Uint16(b))
+	n := int(b[0])<<8 | int(b[1])
 	if b = b[2:]; len(b) < n {
-		return "", nil, false
+		return "", rest, false
 	}
 	return string(b[:n]), b[n:], true
 }

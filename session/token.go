@@ -33,7 +33,11 @@ func newTokenOf(k *keys, of kind) token {
 
 func (t *token) random() *[randomSize]byte { return (*[randomSize]byte)(t[1 : 1+randomSize]) }
 
-func (t *token) text() string { return b64.EncodeToString(t[:]) }
+func (t *token) text() string {
+	var text [tokenText]byte // EncodeToString would allocate it as well
+	b64.Encode(text[:], t[:])
+	return string(text[:])
+}
 
 // markWith makes t one of k, with the same random bytes.
 func (t *token) markWith(k *keys) { t.markAs(k, ofSession) }
@@ -63,7 +67,7 @@ func (t *token) id() string {
 	copy(b[:], prefix)
 	copy(b[len(prefix):], t[1:1+randomSize])
 	sum := sha256.Sum256(b[:])
-	var text [43]byte // EncodeToString would allocate it as well
+	var text [43]byte
 	b64.Encode(text[:], sum[:])
 	return string(text[:])
 }

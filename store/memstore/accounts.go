@@ -11,11 +11,10 @@ import (
 
 // Account implements [store.Accounts].
 func (s *Store) Account(ctx context.Context, k store.Key) (*store.Account, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.accounts().get(k)
 	if row == nil {
 		return nil, store.ErrNotFound
@@ -26,11 +25,10 @@ func (s *Store) Account(ctx context.Context, k store.Key) (*store.Account, error
 
 // UserAccounts implements [store.Accounts].
 func (s *Store) UserAccounts(ctx context.Context, userID string) ([]store.Account, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	var list []store.Account
 	for _, row := range s.accounts().members(ofUser(userID)) {
 		list = append(list, copied(row.Account))

@@ -13,11 +13,10 @@ var _ store.AccountLister = (*Store)(nil)
 // ListAccounts implements [store.AccountLister]. It looks at all accounts for
 // each page.
 func (s *Store) ListAccounts(ctx context.Context, after store.Key, n int) ([]store.Account, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	keys := s.db.accounts.find(func(row *account) bool { return compareKeys(row.Key, after) > 0 })
 	if s.tx != nil {
 		for k := range s.tx.accounts.rows {

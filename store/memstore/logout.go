@@ -13,11 +13,10 @@ func (s *Store) SIDSessions(ctx context.Context, provider, sid string) ([]store.
 
 // Marked implements [store.MarkFinder].
 func (s *Store) Marked(ctx context.Context, id string) error {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	defer leave()
+	defer s.leave()
 	if until := s.marks().get(id); until == nil || !until.After(s.now()) {
 		return store.ErrNotFound
 	}

@@ -83,12 +83,11 @@ func (s *Store) alone(ctx context.Context, f func(*transaction) error) error {
 
 // nest runs f within a transaction, and takes back f's writes alone if it fails.
 func (s *Store) nest(ctx context.Context, f func(store.Store) error) error {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	before := s.tx.save()
-	leave()
+	s.leave()
 	ok := false
 	defer func() {
 		if !ok {
@@ -104,31 +103,34 @@ func (s *Store) nest(ctx context.Context, f func(store.Store) error) error {
 	return nil
 }
 
-// enter begins a read. Outside a transaction it locks nothing.
-func (s *Store) enter(ctx context.Context) (leave func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if s.tx == nil {
-		return func() {}, nil
+// enter begins a read, which leave ends if enter returns nil. Outside a
+// transaction it locks nothing.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil || s.tx == nil {
+		return err
 	}
 	s.tx.mu.Lock()
 	if s.tx.done {
 		s.tx.mu.Unlock()
-		return nil, errDone
+		return errDone
 	}
-	return s.tx.mu.Unlock, nil
+	return nil
+}
+
+func (s *Store) leave() {
+	if s.tx != nil {
+		s.tx.mu.Unlock()
+	}
 }
 
 // write runs f alone. F looks at everything before it changes anything, so that
 // one that fails has changed nothing.
 func (s *Store) write(ctx context.Context, f func(*transaction) error) error {
 	if s.tx != nil {
-		leave, err := s.enter(ctx)
-		if err != nil {
+		if err := s.enter(ctx); err != nil {
 			return err
 		}
-		defer leave()
+		defer s.leave()
 		return f(s.tx)
 	}
 	return s.alone(ctx, f)
@@ -146,35 +148,35 @@ func utc(t time.Time) time.Time { return t.Round(0).UTC() }
 
 func (s *Store) users() rows[string, store.User] {
 	if s.tx != nil {
-		return s.tx.users
+		return &s.tx.users
 	}
 	return s.db.users
 }
 
 func (s *Store) accounts() rows[store.Key, account] {
 	if s.tx != nil {
-		return s.tx.accounts
+		return &s.tx.accounts
 	}
 	return s.db.accounts
 }
 
 func (s *Store) sessions() rows[string, session] {
 	if s.tx != nil {
-		return s.tx.sessions
+		return &s.tx.sessions
 	}
 	return s.db.sessions
 }
 
 func (s *Store) remembered() rows[string, store.Remembered] {
 	if s.tx != nil {
-		return s.tx.remembered
+		return &s.tx.remembered
 	}
 	return s.db.remembered
 }
 
 func (s *Store) marks() rows[string, time.Time] {
 	if s.tx != nil {
-		return s.tx.marks
+		return &s.tx.marks
 	}
 	return s.db.marks
 }

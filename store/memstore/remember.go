@@ -23,11 +23,10 @@ func (s *Store) CreateRemembered(ctx context.Context, r *store.Remembered) error
 
 // Remembered implements [store.Rememberer].
 func (s *Store) Remembered(ctx context.Context, id string) (*store.Remembered, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.remembered().get(id)
 	if row == nil || !row.ExpiresAt.After(s.now()) {
 		return nil, store.ErrNotFound
@@ -65,11 +64,10 @@ func (s *Store) SIDRemembered(ctx context.Context, provider, sid string) ([]stor
 // listRemembered returns those of a group that have not expired, latest used
 // first.
 func (s *Store) listRemembered(ctx context.Context, g group) ([]store.Remembered, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	now := s.now()
 	var list []store.Remembered
 	for _, row := range s.remembered().members(g) {

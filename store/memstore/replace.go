@@ -26,7 +26,7 @@ func (s *Store) ReplaceSessions(ctx context.Context, given *store.Session, value
 // RenewSession implements [store.SessionReplacer].
 func (s *Store) RenewSession(ctx context.Context, id string, given *store.Session) error {
 	return s.write(ctx, func(tx *transaction) error {
-		old := s.live(tx.sessions, id)
+		old := s.live(&tx.sessions, id)
 		if old == nil {
 			return store.ErrNotFound
 		}

@@ -41,11 +41,10 @@ func (s *Store) live(from rows[string, session], id string) *session {
 
 // Session implements [store.Sessions].
 func (s *Store) Session(ctx context.Context, id string) (*store.Session, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.live(s.sessions(), id)
 	if row == nil {
 		return nil, store.ErrNotFound
@@ -74,11 +73,10 @@ func (s *Store) UserSessions(ctx context.Context, userID string) ([]store.Sessio
 
 // list returns the live sessions of a group, latest seen first.
 func (s *Store) list(ctx context.Context, g group) ([]store.Session, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	now := s.now()
 	var list []store.Session
 	for _, row := range s.sessions().members(g) {
@@ -96,7 +94,7 @@ func (s *Store) list(ctx context.Context, g group) ([]store.Session, error) {
 // stored, nothing moves.
 func (s *Store) TouchSession(ctx context.Context, id string, seen, expires time.Time) error {
 	return s.write(ctx, func(tx *transaction) error {
-		old := s.live(tx.sessions, id)
+		old := s.live(&tx.sessions, id)
 		if old == nil {
 			return store.ErrNotFound
 		}

@@ -11,11 +11,10 @@ import (
 
 // Token implements [store.Tokens].
 func (s *Store) Token(ctx context.Context, k store.Key) (*store.Token, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.accounts().get(k)
 	if row == nil || row.token == nil {
 		return nil, store.ErrNotFound

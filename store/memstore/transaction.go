@@ -91,21 +91,21 @@ type transaction struct {
 }
 
 type state struct {
-	users      *layer[string, store.User]
-	accounts   *layer[store.Key, account]
-	sessions   *layer[string, session]
-	remembered *layer[string, store.Remembered]
-	marks      *layer[string, time.Time]
+	users      layer[string, store.User]
+	accounts   layer[store.Key, account]
+	sessions   layer[string, session]
+	remembered layer[string, store.Remembered]
+	marks      layer[string, time.Time]
 	changes    []store.Change // to tell watchers after commit
 }
 
 func newTransaction(db *database) *transaction {
 	return &transaction{state: state{
-		users:      &layer[string, store.User]{below: db.users},
-		accounts:   &layer[store.Key, account]{below: db.accounts},
-		sessions:   &layer[string, session]{below: db.sessions},
-		remembered: &layer[string, store.Remembered]{below: db.remembered},
-		marks:      &layer[string, time.Time]{below: db.marks},
+		users:      layer[string, store.User]{below: db.users},
+		accounts:   layer[store.Key, account]{below: db.accounts},
+		sessions:   layer[string, session]{below: db.sessions},
+		remembered: layer[string, store.Remembered]{below: db.remembered},
+		marks:      layer[string, time.Time]{below: db.marks},
 	}}
 }
 
@@ -192,6 +192,6 @@ func (l *layer[K, V]) put() {
 	}
 }
 
-func (l *layer[K, V]) clone() *layer[K, V] {
-	return &layer[K, V]{below: l.below, rows: maps.Clone(l.rows)}
+func (l *layer[K, V]) clone() layer[K, V] {
+	return layer[K, V]{below: l.below, rows: maps.Clone(l.rows)}
 }

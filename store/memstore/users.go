@@ -10,11 +10,10 @@ import (
 
 // User implements [store.Users].
 func (s *Store) User(ctx context.Context, id string) (*store.User, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.users().get(id)
 	if row == nil {
 		return nil, store.ErrNotFound
@@ -40,11 +39,10 @@ func (s *Store) UpdateUser(ctx context.Context, u *store.User) error {
 
 // UserByEmail implements [store.Users].
 func (s *Store) UserByEmail(ctx context.Context, email string) (*store.User, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer s.leave()
 	list := s.users().members(ofEmail(email))
 	switch len(list) {
 	case 0:

@@ -9,11 +9,10 @@ import (
 
 // SessionValues implements [store.SessionValuer].
 func (s *Store) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {
-	leave, err := s.enter(ctx)
-	if err != nil {
+	if err := s.enter(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer leave()
+	defer s.leave()
 	row := s.live(s.sessions(), id)
 	if row == nil {
 		return nil, nil, store.ErrNotFound
@@ -29,7 +28,7 @@ func (s *Store) SwapSessionValues(ctx context.Context, id string, old, values []
 		if len(values) > store.MaxValues {
 			return store.ErrBadText
 		}
-		row := s.live(tx.sessions, id)
+		row := s.live(&tx.sessions, id)
 		if row == nil {
 			return store.ErrNotFound
 		}
