@@ -177,3 +177,41 @@ func TestLoginWhenValuesCannotBeRead(t *testing.T) {
 	w.store.failAt("SessionValues", nil)
 	wantValues(t, b, w.m, "cart", values{"tea": 1})
 }
+
+// What another tab saves while somebody logs in is carried over, or the tab is
+// told that it is not, at every moment but between the reading of the values and
+// the step right after it, of which the comment of CarryOver warns.
+func TestSaveDuringALogin(t *testing.T) {
+	lost := 0
+	for n, moments := 0, 1; n < moments; n++ {
+		w, b := newWorld(t, carrying("cart")), newBrowser(t)
+		put(t, b, w.m, "cart", "tea", 1)
+		tab, elsewhere := b.clone(), w.manager(elsewhere, carrying("cart"))
+		cart, err := elsewhere.Get(tab.request("GET"), "cart")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cart.Values["milk"] = 2
+		w.store.reset()
+		between, saved := false, errors.New("not saved")
+		steps := w.at(n, func() {
+			between = w.store.count("SessionValues") > 0 && w.store.count("ReplaceSessions") == 0
+			saved = tab.do("POST", func(rw http.ResponseWriter, r *http.Request) error { return elsewhere.Save(r, rw, cart) })
+		})
+		w.login(b)
+		moments = *steps
+		want := values{"tea": 1}
+		switch {
+		case saved == nil && between:
+			lost++
+		case saved == nil:
+			want["milk"] = 2
+		case saved != nil && !errors.Is(saved, session.ErrNone):
+			t.Errorf("moment %d: got %v", n, saved)
+		}
+		wantValues(t, b, w.m, "cart", want)
+	}
+	if lost != 2 {
+		t.Errorf("lost at %d moments, want 2: after the answer, and before the next call", lost)
+	}
+}

@@ -368,10 +368,14 @@ func TestQueryKeptByTheVersionBefore(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
 	states := b.flows(w.m, 2)
 	for i, keep := range []func(http.ResponseWriter, *http.Request, url.Values) error{
-		func(rw http.ResponseWriter, _ *http.Request, params url.Values) error { return w.m.KeepCallback(rw, params) },
+		func(rw http.ResponseWriter, _ *http.Request, params url.Values) error {
+			return w.m.KeepCallback(rw, params)
+		},
 		w.m.KeepQuery,
 	} {
-		if err := b.do("GET", func(rw http.ResponseWriter, r *http.Request) error { return keep(rw, r, url.Values{"state": {states[i]}}) }); err != nil {
+		if err := b.do("GET", func(rw http.ResponseWriter, r *http.Request) error {
+			return keep(rw, r, url.Values{"state": {states[i]}})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -179,6 +179,11 @@ type Config struct {
 	// else may have filled a visitor's browser: list only what may be from anyone.
 	// Who logs in again in the same browser keeps what they have.
 	//
+	// A store ends the old session whatever it holds by then. So what another
+	// request of the browser saves after a login has read the values, and before it
+	// has ended that session, a moment later, is lost, and Save does not say so. One
+	// that comes later gets ErrNone.
+	//
 	// With Cookies, the name of the cookie stands for the gorilla session that keeps
 	// the browser's half, as in "__Host-session/theme". What else the app has put
 	// into that ends at each login.
