@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -245,9 +246,35 @@ func loginRequest() *http.Request {
 	return r
 }
 
-// ideal is the least that the beginning of a login can cost: it knows one
-// service, one page to return to and nothing that can go wrong.
-func (h *byHand) ideal(w http.ResponseWriter, _ *http.Request) {
+// bare is the least that a URL and a sealed cookie can cost. It begins whatever
+// begins it, always returns to the same page, and knows neither when it began nor of
+// a login in another tab.
+func (h *byHand) bare(w http.ResponseWriter, _ *http.Request) {
+	h.write(w, "__Host-flow=", "/there", 0)
+}
+
+// ideal is the least that a beginning can cost that is safe: it is begun by a page
+// of the app, returns to a page of the app, ends in time, stands beside others in
+// the same browser, and is in no cache. It knows one service and nothing else that
+// can go wrong.
+func (h *byHand) ideal(w http.ResponseWriter, r *http.Request) {
+	if site := r.Header["Sec-Fetch-Site"]; len(site) != 1 || site[0] != "same-origin" {
+		h.must(errors.New("another site"))
+	}
+	_, to, ok := strings.Cut(r.URL.RawQuery, "return_to=")
+	if to, _, _ = strings.Cut(to, "&"); !ok || len(to) > 1024 || to[0] != '/' || strings.Contains(to, "//") || strings.ContainsAny(to, "%.\\") {
+		to = "/"
+	}
+	header := w.Header()
+	header["Cache-Control"], header["Referrer-Policy"], header["Vary"] = idealNoStore, idealNoReferrer, idealVary
+	h.write(w, "", to, time.Now().Unix())
+}
+
+var idealNoStore, idealNoReferrer = []string{"no-store"}, []string{"no-referrer"}
+
+// write answers with a URL and a cookie. Without a name, that of the cookie is made
+// from the state.
+func (h *byHand) write(w http.ResponseWriter, name, returnTo string, began int64) {
 	var random [96]byte
 	_, _ = rand.Read(random[:])
 	var state, nonce, verifier, challenge [43]byte
@@ -257,8 +284,16 @@ func (h *byHand) ideal(w http.ResponseWriter, _ *http.Request) {
 	sum := sha256.Sum256(verifier[:])
 	base64.RawURLEncoding.Encode(challenge[:], sum[:])
 	var plain [128]byte
-	sealed := h.sealed("flow", append(append(plain[:0], random[:]...), "/there"...))
-	cookie := append(make([]byte, 0, 512), "__Host-flow="...)
+	text := append(plain[:0], random[:]...)
+	if began != 0 {
+		text = binary.BigEndian.AppendUint64(text, uint64(began))
+	}
+	sealed := h.sealed("flow", append(text, returnTo...))
+	cookie := append(make([]byte, 0, 512), name...)
+	if name == "" {
+		sum = sha256.Sum256(state[:])
+		cookie = append(base64.RawURLEncoding.AppendEncode(append(cookie, "__Host-flow-"...), sum[:6]), '=')
+	}
 	cookie = append(base64.RawURLEncoding.AppendEncode(cookie, sealed), byHandCookie...)
 	to := append(make([]byte, 0, 512), opIssuer+"/authorize?response_type=code&client_id=client&redirect_uri=https%3A%2F%2Fapp.example.com%2Fauth%2Fcallback%2Fop&scope=openid%20profile%20email&state="...)
 	to = append(append(to, state[:]...), "&code_challenge_method=S256&code_challenge="...)
@@ -273,7 +308,7 @@ func (h *byHand) ideal(w http.ResponseWriter, _ *http.Request) {
 func benchBegin(b *testing.B) {
 	o := newQuietOP(b)
 	auth, h := o.auth(b, memstore.New()), newByHand(b, o)
-	for name, other := range map[string]http.HandlerFunc{"by hand": h.begin, "ideal": h.ideal} {
+	for name, other := range map[string]http.HandlerFunc{"by hand": h.begin, "bare": h.bare, "ideal": h.ideal} {
 		b.Run("beside="+name, func(b *testing.B) {
 			beside(b, atOnce(1, serving(unread(other), loginRequest())), atOnce(1, serving(unread(auth.Handler()), loginRequest())))
 		})

@@ -47,7 +47,7 @@ func (a *Auth) site(r *http.Request) site {
 		}
 		return siteForeign
 	}
-	if h.Get("Sec-Fetch-Mode") != "" || h.Get("Sec-Fetch-Dest") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/") {
+	if first(h, "Sec-Fetch-Mode") != "" || first(h, "Sec-Fetch-Dest") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/") {
 		return siteSilent
 	}
 	return siteMachine
@@ -72,18 +72,26 @@ func (a *Auth) sameOrigin(s string) bool {
 
 // prefetched reports a request that nobody has asked for yet.
 func prefetched(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if v := strings.ToLower(r.Header.Get(name)); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if v := strings.ToLower(first(r.Header, name)); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") {
 			return true
 		}
 	}
 	return false
 }
 
+// first is Header.Get for a name that is written as net/http writes it.
+func first(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
 // pageLoad reports whether the request loads a page into a window, as far as
 // Fetch Metadata tells; without it, it might.
 func pageLoad(r *http.Request) bool {
-	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	mode, dest := first(r.Header, "Sec-Fetch-Mode"), first(r.Header, "Sec-Fetch-Dest")
 	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 

@@ -234,6 +234,6 @@ func redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	h["Referrer-Policy"] = noReferrer
-	h.Set("Location", to)
+	h["Location"] = []string{to}
 	w.WriteHeader(http.StatusSeeOther)
 }

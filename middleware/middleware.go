@@ -41,6 +41,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -75,6 +76,9 @@ type entry struct {
 	provider.Provider
 	info    provider.Info
 	logsOut bool // it may say that someone has logged out, so that a login must ask
+
+	callback string                 // the URL that the service returns people to
+	page     atomic.Pointer[string] // where it sent the last of them, without a query
 }
 
 // ids returns the IDs under which accounts of the provider may be stored, the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatepass/gatepass/provider"
 	"github.com/gatepass/gatepass/store"
 	"github.com/gatepass/gatepass/store/memstore"
+	"golang.org/x/oauth2"
 )
 
 // A tally counts what is read of and written to sessions.
@@ -215,5 +217,28 @@ func TestTwoInstancesAfterTheSecond(t *testing.T) {
 	a.clock.advance(time.Second)
 	if u, err := other.auth.User(r); err == nil {
 		t.Errorf("a second later: got %v", u)
+	}
+}
+
+// Anybody can make logins begin, so that each should cost little whoever asks.
+func TestBeginAllocatesLittle(t *testing.T) {
+	p := provider.OAuth2{
+		Info: provider.Info{ID: "op", Name: "OP"}, Scopes: []string{"profile", "email"}, UserURL: "https://op.example.com/me", Fields: provider.Fields{Subject: "id"},
+		Endpoint: oauth2.Endpoint{AuthURL: "https://op.example.com/authorize", TokenURL: "https://op.example.com/token"},
+	}.New("client", "secret")
+	auth, err := middleware.New(middleware.Config{BaseURL: baseURL, Secret: secret, Store: memstore.New()}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, r, w := unread(auth.Handler()), loginRequest(), &sink{h: make(http.Header)}
+	n := testing.AllocsPerRun(100, func() {
+		clear(w.h)
+		h.ServeHTTP(w, r)
+	})
+	if to := w.h.Get("Location"); !strings.HasPrefix(to, "https://op.example.com/authorize?") {
+		t.Fatalf("got %q", to)
+	}
+	if n > 12 { // eight, and some more under the race detector
+		t.Errorf("got %v allocations, want 12 at most", n)
 	}
 }

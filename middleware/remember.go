@@ -79,7 +79,8 @@ func (a *Auth) restored(w http.ResponseWriter, r *http.Request) (*session.Found,
 	f, r, err := a.restore(w, r)
 	switch {
 	case err == nil:
-		return &f, r, nil
+		found := f // as in visitor
+		return &found, r, nil
 	case errors.Is(err, session.ErrNone):
 		return nil, r, nil
 	}

@@ -22,10 +22,31 @@ func (a *Auth) ReturnTo(r *http.Request) string {
 // formValue is Request.FormValue, which would also read a multipart body,
 // whatever the method and the size, and write its files to the disk.
 func formValue(r *http.Request, name string) string {
+	if r.Form == nil && r.Method == http.MethodGet {
+		return queryValue(r.URL.RawQuery, name)
+	}
 	if r.Form == nil {
 		_ = r.ParseForm() // what is no form has no value
 	}
 	return r.Form.Get(name)
+}
+
+// queryValue returns what url.ParseQuery would have under name, without a map
+// for all of the query.
+func queryValue(query, name string) string {
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if strings.Contains(pair, ";") {
+			continue
+		}
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		if value, err := url.QueryUnescape(value); err == nil {
+			return value
+		}
+	}
+	return ""
 }
 
 func (a *Auth) returnTo(s string) string {
@@ -42,17 +63,53 @@ func (a *Auth) returnTo(s string) string {
 // refused if any reading of it, as it stands or decoded once or twice, could
 // name another host or lie elsewhere than it seems.
 func (a *Auth) cleanReturnTo(s string) (string, bool) {
-	if s == "" || len(s) > maxReturnTo || s[0] != '/' || !utf8.ValidString(s) || oddPath(s) {
+	if s == "" || len(s) > maxReturnTo || s[0] != '/' {
 		return "", false
+	}
+	p, clean := s, s
+	if !onlyNames(s) {
+		var ok bool
+		if p, clean, ok = readPath(s); !ok || len(clean) > maxReturnTo {
+			return "", false
+		}
+	}
+	if a.base != "" && !under(a.base, p) {
+		return "", false
+	}
+	if under(a.prefix, p) && p != a.prefix+"/account" {
+		return "", false // a login that ends where logins begin is a loop
+	}
+	return clean, true
+}
+
+// onlyNames reports whether s is a path that has but one reading, such as most
+// are: names of letters and digits without a dot, a percent sign or a query.
+func onlyNames(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_':
+		case c == '/' && (i == 0 || s[i-1] != '/'):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// readPath returns the path of s, and s written anew, if all readings agree that
+// it is a path.
+func readPath(s string) (p, clean string, ok bool) {
+	if !utf8.ValidString(s) || oddPath(s) {
+		return "", "", false
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
-		return "", false
+		return "", "", false
 	}
-	raw := u.EscapedPath()
-	for reading, i := raw, 0; ; i++ {
+	clean = u.EscapedPath()
+	for reading, i := clean, 0; ; i++ {
 		if !strings.HasPrefix(reading, "/") || strings.Contains(reading, "//") || oddPath(reading) || dotted(reading) {
-			return "", false
+			return "", "", false
 		}
 		if i == 2 {
 			break
@@ -61,24 +118,16 @@ func (a *Auth) cleanReturnTo(s string) (string, bool) {
 			break // nobody can read it a second time
 		}
 	}
-	if a.base != "" && u.Path != a.base && !strings.HasPrefix(u.Path, a.base+"/") {
-		return "", false
-	}
-	if a.underPrefix(u.Path) && u.Path != a.prefix+"/account" {
-		return "", false // a login that ends where logins begin is a loop
-	}
-	clean := raw
 	if u.RawQuery != "" {
 		clean += "?" + asciiQuery(u.RawQuery)
 	}
-	if len(clean) > maxReturnTo {
-		return "", false
-	}
-	return clean, true
+	return u.Path, clean, true
 }
 
-func (a *Auth) underPrefix(p string) bool {
-	return p == a.prefix || strings.HasPrefix(p, a.prefix+"/")
+// under reports whether p is base or a path below it.
+func under(base, p string) bool {
+	rest, ok := strings.CutPrefix(p, base)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 // oddPath reports a backslash, which browsers take for a slash, or a control
@@ -127,7 +176,7 @@ func (a *Auth) here(r *http.Request) string {
 		}
 	}
 	p := u.EscapedPath()
-	if a.base != "" && p != a.base && !strings.HasPrefix(p, a.base+"/") {
+	if a.base != "" && !under(a.base, p) {
 		p = a.base + p
 	}
 	if u.RawQuery != "" {
@@ -142,8 +191,8 @@ func (a *Auth) here(r *http.Request) string {
 func (a *Auth) route(r *http.Request) string {
 	p := r.URL.Path
 	for _, prefix := range []string{a.prefix, a.cfg.Path} {
-		if rest, ok := strings.CutPrefix(p, prefix); ok && (rest == "" || rest[0] == '/') {
-			p = rest
+		if under(prefix, p) {
+			p = p[len(prefix):]
 			break
 		}
 	}

@@ -131,6 +131,7 @@ func (a *Auth) setProviders(cfg *Config, providers []provider.Provider, m *mista
 			continue
 		}
 		e := &entry{Provider: p, info: p.Info(), logsOut: provider.VerifiesLogout(p)}
+		e.callback = a.CallbackURL(e.info.ID)
 		by := fmt.Sprintf("providers[%d] (%s)", i, e.info.ID)
 		if !plainID.MatchString(e.info.ID) {
 			m.add("providers[%d]: got ID %q, want lower-case letters, digits, - and _, at most 40", i, e.info.ID)

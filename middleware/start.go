@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatepass/gatepass/provider"
@@ -21,7 +22,8 @@ func (a *Auth) visitor(r *http.Request) (*session.Found, error) {
 	f, err := a.sessions.ResolveNow(r)
 	switch {
 	case err == nil:
-		return &f, nil
+		found := f // or f would be on the heap for a visitor, too
+		return &found, nil
 	case errors.Is(err, session.ErrNone):
 		return nil, nil
 	}
@@ -117,17 +119,13 @@ func opOf(p session.Purpose) string {
 }
 
 func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f session.Flow, req provider.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
-	defer cancel()
-	state, callback := session.NewState(), a.CallbackURL(e.info.ID)
-	req.State, req.CallbackURL, req.Reauth = state, callback, f.Reauth
+	ctx := &deadline{Context: r.Context(), limit: 10 * time.Second}
+	defer ctx.end()
+	req.State, req.CallbackURL, req.Reauth = session.NewState(), e.callback, f.Reauth
 	if a.cfg.OnBegin != nil {
-		if err := hooked(func() error { return a.cfg.OnBegin(ctx, e.info.ID, &req) }); err != nil {
-			return because("hook", err)
-		}
-		if req.State != state || req.CallbackURL != callback {
-			a.event(ctx, "on_begin_overruled", e.info.ID, nil)
-			req.State, req.CallbackURL = state, callback
+		var err error
+		if req, err = a.onBegin(ctx, e, req); err != nil {
+			return err
 		}
 	}
 	var to provider.Redirect
@@ -138,10 +136,10 @@ func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f ses
 	if err != nil {
 		return asProviderError(e, "begin", err)
 	}
-	if err := checkRedirect(to); err != nil {
+	if err := e.checkRedirect(to); err != nil {
 		return &provider.Error{Provider: e.info.ID, Op: "begin", Reason: "redirect_invalid", Err: err}
 	}
-	f.Provider, f.State, f.CallbackURL, f.Memo = e.info.ID, state, callback, to.Memo
+	f.Provider, f.State, f.CallbackURL, f.Memo = e.info.ID, req.State, req.CallbackURL, to.Memo
 	if err := a.sessions.BeginFlow(w, r, f); err != nil {
 		return because("tx_too_big", err)
 	}
@@ -149,10 +147,62 @@ func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f ses
 	return nil
 }
 
-// checkRedirect refuses a URL to which no person may be sent with a state in
-// it.
-func checkRedirect(to provider.Redirect) error {
-	u, err := url.Parse(to.URL)
+// onBegin asks the app what else to ask the provider for. State and callback URL
+// stay as they are.
+func (a *Auth) onBegin(ctx context.Context, e *entry, req provider.Request) (provider.Request, error) {
+	asked := req
+	if err := hooked(func() error { return a.cfg.OnBegin(ctx, e.info.ID, &asked) }); err != nil {
+		return req, because("hook", err)
+	}
+	if asked.State != req.State || asked.CallbackURL != req.CallbackURL {
+		a.event(ctx, "on_begin_overruled", e.info.ID, nil)
+		asked.State, asked.CallbackURL = req.State, req.CallbackURL
+	}
+	return asked, nil
+}
+
+// checkRedirect refuses what a provider made if it cannot be kept, or if no person
+// may be sent there. A service has one page for every login, so that the last
+// one is known to be good, and the query is not parsed to learn that again.
+func (e *entry) checkRedirect(to provider.Redirect) error {
+	if len(to.Memo) > maxMemo {
+		return errors.New("memo: want at most 1,024 bytes")
+	}
+	page, query, _ := strings.Cut(to.URL, "?")
+	if good := e.page.Load(); good != nil && *good == page && !hasControl(query) {
+		return nil
+	}
+	if err := checkAuthURL(to.URL); err != nil {
+		return err
+	}
+	kept := strings.Clone(page) // without what follows it, which is secret
+	e.page.Store(&kept)
+	return nil
+}
+
+// hasControl reports whether s has an ASCII control character. It looks at eight
+// bytes at a time, since what it is asked about is long.
+func hasControl(s string) bool {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		del := x ^ each*0x7f // a byte of it is zero where there is a DEL
+		if (x-each*0x20)&^x&top != 0 || (del-each)&^del&top != 0 {
+			return true
+		}
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// checkAuthURL refuses a URL to which no person may be sent with a state in it.
+func checkAuthURL(s string) error {
+	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
 		return errors.New("authorization URL: want an absolute one")
@@ -160,8 +210,6 @@ func checkRedirect(to provider.Redirect) error {
 		return errors.New("authorization URL: want no user")
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return errors.New("authorization URL: want https")
-	case len(to.Memo) > maxMemo:
-		return errors.New("memo: want at most 1,024 bytes")
 	}
 	return nil
 }

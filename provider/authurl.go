@@ -2,6 +2,7 @@ package provider
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"net/url"
@@ -22,77 +23,96 @@ func (g *grant) reserved(name string) bool {
 	return slices.Contains(reservedParams[:], name) || name == g.clientIDAs || name == g.dialect.Names["redirect_uri"]
 }
 
+// A front is what the authorization URLs of all logins begin with, as long as the
+// service has one page and nothing further is asked for.
+type front struct{ page, callback, text string }
+
 // authURL returns the page to send the browser to. Params come from the engine
 // and win over those of the definition, the options and the request; those of
-// the request that are the protocol's own are dropped. Verifier is "" without
-// PKCE.
-func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params url.Values, verifier string) (string, error) {
+// the request that are the protocol's own are dropped. Verifier and nonce are
+// "" where the service takes none.
+//
+// It is written by hand: a login begins far more often than it ends, and anybody
+// can make one begin.
+func (g *grant) authURL(ep oauth2.Endpoint, req Request, scopes []string, params url.Values, verifier, nonce string) (string, error) {
 	if req.State == "" || req.CallbackURL == "" {
 		return "", newError(g.info, "begin", reasonRequest, errors.New("it needs a state and a callback URL"))
 	}
 	if ep.AuthURL == "" {
 		return "", newError(g.info, "begin", reasonConfig, errors.New("there is no authorization URL"))
 	}
-	// Written by hand: a login begins far more often than it ends, and anybody
-	// can make one begin.
-	var b strings.Builder
-	b.Grow(768)
-	b.WriteString(ep.AuthURL)
-	lead := byte('?')
-	if strings.Contains(ep.AuthURL, "?") {
-		lead = '&'
+	var room [512]byte // for most; what is longer is no mistake
+	b := room[:0]
+	if len(req.Scopes)+len(req.Params)+len(params) > 0 {
+		b = g.appendFront(b, ep, req, scopes, params)
+	} else {
+		f := g.front.Load()
+		if f == nil || f.page != ep.AuthURL || f.callback != req.CallbackURL {
+			f = &front{ep.AuthURL, req.CallbackURL, string(g.appendFront(nil, ep, req, scopes, nil))}
+			g.front.Store(f)
+		}
+		b = append(b, f.text...)
 	}
-	add := func(name, value string) {
-		b.WriteByte(lead)
-		writeQuery(&b, name)
-		b.WriteByte('=')
-		writeQuery(&b, value)
-		lead = '&'
+	b = appendParam(b, "state", req.State)
+	if verifier != "" {
+		b = append(b, "&code_challenge_method=S256&code_challenge="...)
+		b = appendChallenge(b, verifier)
+	}
+	if nonce != "" {
+		b = append(append(b, "&nonce="...), nonce...) // base64url
+	}
+	if g.fragment != "" {
+		b = append(append(b, '#'), g.fragment...)
+	}
+	return string(b), nil
+}
+
+// appendFront appends all that does not differ between two logins that ask for
+// the same.
+func (g *grant) appendFront(b []byte, ep oauth2.Endpoint, req Request, scopes []string, params url.Values) []byte {
+	b = append(b, ep.AuthURL...)
+	if strings.Contains(ep.AuthURL, "?") {
+		b = append(b, '&')
+	} else {
+		b = append(b, '?')
 	}
 	clientID, redirectURI := g.words()
-	add("response_type", "code")
-	add(clientID, g.clientID)
-	add(redirectURI, req.CallbackURL)
+	b = append(b, "response_type=code"...)
+	b = appendParam(b, clientID, g.clientID)
+	b = appendParam(b, redirectURI, req.CallbackURL)
 	if len(scopes) > 0 {
-		add("scope", strings.Join(scopes, g.sep()))
+		b = appendParam(b, "scope", strings.Join(scopes, g.sep()))
 	}
-	add("state", req.State)
-	if verifier != "" {
-		add("code_challenge", challenge(verifier))
-		add("code_challenge_method", "S256")
+	if g.postsBack {
+		b = appendParam(b, "response_mode", "form_post")
 	}
-	extra := params
-	if len(g.params)+len(req.Params) > 0 {
-		extra = mergeParams(g.params, nil)
-		for name, values := range req.Params {
+	extra := make(url.Values)
+	for _, m := range [...]url.Values{g.params, req.Params} {
+		for name, values := range m {
 			if !g.reserved(name) {
 				extra[name] = values
 			}
 		}
-		maps.Copy(extra, params)
 	}
-	var room [8]string
-	names := room[:0]
-	for name := range extra {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	maps.Copy(extra, params)
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		if values := extra[name]; len(values) > 0 {
-			add(name, values[0])
+			b = appendParam(b, name, values[0])
 		}
 	}
-	if g.fragment != "" {
-		b.WriteByte('#')
-		b.WriteString(g.fragment)
-	}
-	return b.String(), nil
+	return b
 }
 
-// challenge is the method S256 of RFC 7636 section 4.2.
-func challenge(verifier string) string {
-	var b [128]byte // of which no verifier has more
-	return base64Text(sha256.Sum256(b[:copy(b[:], verifier)]))
+func appendParam(b []byte, name, value string) []byte {
+	b = appendQuery(append(b, '&'), name)
+	return appendQuery(append(b, '='), value)
+}
+
+// appendChallenge appends that of the method S256 of RFC 7636 section 4.2.
+func appendChallenge(b []byte, verifier string) []byte {
+	var text [128]byte // of which no verifier has more
+	sum := sha256.Sum256(text[:copy(text[:], verifier)])
+	return base64.RawURLEncoding.AppendEncode(b, sum[:])
 }
 
 // words returns the service's names for two parameters of the authorization URL.
@@ -107,26 +127,32 @@ func (g *grant) words() (clientID, redirectURI string) {
 	return clientID, redirectURI
 }
 
-// writeQuery escapes s for a query. A space becomes %20: in a query "+" means
+// appendQuery escapes s for a query. A space becomes %20: in a query "+" means
 // the same, but some services know only the one.
-func writeQuery(b *strings.Builder, s string) {
+func appendQuery(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	done := 0
 	for i := range len(s) {
 		if c := s[i]; !unreserved(c) {
-			b.WriteString(s[done:i])
-			b.WriteByte('%')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
+			b = append(append(b, s[done:i]...), '%', hex[c>>4], hex[c&15])
 			done = i + 1
 		}
 	}
-	b.WriteString(s[done:])
+	return append(b, s[done:]...)
 }
 
-// unreserved is that of RFC 3986 section 2.3.
+// unreserved is that of RFC 3986 section 2.3: a bit for each of its characters, as
+// every state is asked for when a login begins.
 func unreserved(c byte) bool {
-	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
+	const (
+		letters = 1<<26 - 1
+		below64 = (1<<10-1)<<'0' | 1<<'-' | 1<<'.'
+		from64  = letters<<('A'-64) | letters<<('a'-64) | 1<<('_'-64) | 1<<('~'-64)
+	)
+	if c < 64 {
+		return below64>>c&1 != 0
+	}
+	return c < 128 && from64>>(c-64)&1 != 0
 }
 
 // validVerifier reports whether s is what RFC 7636 section 4.1 allows.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -15,7 +16,7 @@ import (
 // A grant is what the engines of OAuth 2.0 and OpenID Connect share: the
 // authorization code grant of RFC 6749 with PKCE, renewal and revocation.
 // Endpoints are arguments, as OpenID Connect learns them late. Nothing in it
-// changes once it is made.
+// changes once it is made, but for what it has at hand to be quick.
 type grant struct {
 	info       Info
 	clientID   string
@@ -30,6 +31,9 @@ type grant struct {
 	client     *http.Client
 	exchangeFn func(ctx context.Context, c *http.Client, form url.Values) (Token, error)
 	prepared   *preparedDialect // set by prepare
+	postsBack  bool             // response_mode=form_post
+
+	front atomic.Pointer[front] // of the last login
 }
 
 // prepare parses the dialect. Whoever makes a grant calls it before any other

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 )
 
 // maxMemo is what a login's cookie has room for; see [Redirect.Memo].
@@ -162,7 +160,7 @@ func (p *oauth2Provider) Begin(_ context.Context, req Request) (Redirect, error)
 	}
 	verifier := ""
 	if p.grant.pkce {
-		verifier = oauth2.GenerateVerifier()
+		verifier = randomText()
 	}
 	scopes := p.scopes
 	memo := verifier
@@ -184,7 +182,7 @@ func (p *oauth2Provider) Begin(_ context.Context, req Request) (Redirect, error)
 	if req.LoginHint != "" && p.def.LoginHintAs != "" {
 		params = mergeParams(params, url.Values{p.def.LoginHintAs: {req.LoginHint}})
 	}
-	u, err := p.grant.authURL(p.def.Endpoint, req, scopes, params, verifier)
+	u, err := p.grant.authURL(p.def.Endpoint, req, scopes, params, verifier, "")
 	if err != nil {
 		return Redirect{}, err
 	}

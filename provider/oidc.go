@@ -36,6 +36,7 @@ type oidcProvider struct {
 	info     Info
 	opts     options
 	clientID string
+	scopes   []string // of every login
 	client   *http.Client
 	fields   *mapper
 	active   cond  // nil if every account is
@@ -64,6 +65,7 @@ func (d OIDC) New(clientID, clientSecret string, opts ...Option) Provider {
 	p := &oidcProvider{d: d, info: o.info(d.Info), opts: o, clientID: clientID, client: newHTTPClient(o)}
 	p.info.Reauth = !d.NoReauth // prompt=login and max_age are part of OpenID Connect
 	p.info.PostsBack = d.PostsBack
+	p.scopes = joinScopes([]string{"openid"}, d.Scopes, o.scopes)
 	secret := d.Secret
 	if secret == nil {
 		secret = func() (string, error) { return clientSecret, nil }
@@ -71,6 +73,7 @@ func (d OIDC) New(clientID, clientSecret string, opts ...Option) Provider {
 	p.grant = grant{
 		info: p.info, clientID: clientID, secret: secret, dialect: d.Dialect,
 		params: mergeParams(d.Params, o.params), public: d.PublicClient, pkce: !d.NoPKCE, client: p.client,
+		postsBack: d.PostsBack,
 	}
 	var errs [3]error
 	errs[0] = p.grant.prepare()
@@ -157,11 +160,26 @@ func (p *oidcProvider) keysAt(url string) *keySet {
 	return p.keys
 }
 
-// A memo is what Complete needs of Begin: "1.verifier.nonce", and after a space
-// the scopes that the Request added. It begins with its version, as one may have
-// been written by an older instance of the app.
-func sealMemo(verifier, nonce string, scopes []string) string {
-	return strings.TrimSpace("1." + verifier + "." + nonce + " " + strings.Join(scopes, " "))
+// newMemo makes the secrets of a login. The memo is what Complete needs of Begin:
+// "1.verifier.nonce", and after a space the scopes that the Request added. It
+// begins with its version, as one may have been written by an older instance of
+// the app. The nonce is not made from the verifier: it is shown to the browser.
+func (p *oidcProvider) newMemo(scopes []string) (memo, verifier, nonce string) {
+	var random [64]byte
+	rand.Read(random[:])
+	var room [128]byte
+	b := append(room[:0], "1."...)
+	if !p.d.NoPKCE {
+		b = base64.RawURLEncoding.AppendEncode(b, random[:32])
+	}
+	middle := len(b)
+	b = base64.RawURLEncoding.AppendEncode(append(b, '.'), random[32:])
+	end := len(b)
+	for _, s := range scopes {
+		b = append(append(b, ' '), s...)
+	}
+	memo = string(b)
+	return memo, memo[2:middle], memo[middle+1 : end]
 }
 
 func (p *oidcProvider) openMemo(memo string) (verifier, nonce string, scopes []string, err error) {
@@ -174,14 +192,11 @@ func (p *oidcProvider) openMemo(memo string) (verifier, nonce string, scopes []s
 	return verifier, nonce, strings.Fields(rest), nil
 }
 
+// randomText returns 32 random bytes as base64url. EncodeToString would allocate
+// twice.
 func randomText() string {
 	var b [32]byte
 	rand.Read(b[:])
-	return base64Text(b)
-}
-
-// base64Text is base64.RawURLEncoding.EncodeToString, which allocates twice.
-func base64Text(b [32]byte) string {
 	var text [43]byte
 	base64.RawURLEncoding.Encode(text[:], b[:])
 	return string(text[:])

@@ -16,36 +16,31 @@ func (p *oidcProvider) Begin(ctx context.Context, req Request) (Redirect, error)
 	if err != nil {
 		return Redirect{}, p.wrap("begin", err)
 	}
-	var verifier string
-	if !p.d.NoPKCE {
-		verifier = randomText()
-	}
-	// The nonce is not made from the verifier: it is shown to the browser.
-	nonce := randomText()
-	params := url.Values{"nonce": {nonce}}
-	if p.d.PostsBack {
-		params.Set("response_mode", "form_post")
+	var params url.Values
+	reauth := req.Reauth && !p.d.NoReauth
+	if reauth || req.LoginHint != "" {
+		params = make(url.Values)
 	}
 	if req.LoginHint != "" {
 		params.Set("login_hint", req.LoginHint)
 	}
-	if req.Reauth && !p.d.NoReauth {
+	if reauth {
 		params.Set("prompt", "login")
 		params.Set("max_age", "0")
 	}
-	memo := sealMemo(verifier, nonce, req.Scopes)
+	memo, verifier, nonce := p.newMemo(req.Scopes)
 	if len(memo) > maxMemo {
 		return Redirect{}, p.wrap("begin", &Error{Reason: reasonRequest, Err: errors.New("there are too many scopes")})
 	}
-	to, err := p.grant.authURL(m.endpoint, req, p.scopes(req.Scopes), params, verifier)
+	scopes := p.scopes
+	if len(req.Scopes) > 0 {
+		scopes = joinScopes(scopes, req.Scopes)
+	}
+	to, err := p.grant.authURL(m.endpoint, req, scopes, params, verifier, nonce)
 	if err != nil {
 		return Redirect{}, p.wrap("begin", err)
 	}
 	return Redirect{URL: to, Memo: memo}, nil
-}
-
-func (p *oidcProvider) scopes(more []string) []string {
-	return joinScopes([]string{"openid"}, p.d.Scopes, p.opts.scopes, more)
 }
 
 // Complete implements [Provider]. The order is that of trust: the code goes to
@@ -63,7 +58,7 @@ func (p *oidcProvider) Complete(ctx context.Context, cb Callback) (Identity, Tok
 	if err := p.checkCallback(m, cb); err != nil {
 		return Identity{}, Token{}, p.wrap("exchange", err)
 	}
-	tok, answer, err := p.grant.exchange(ctx, m.endpoint, cb, verifier, p.scopes(scopes))
+	tok, answer, err := p.grant.exchange(ctx, m.endpoint, cb, verifier, joinScopes(p.scopes, scopes))
 	if err != nil {
 		return Identity{}, Token{}, p.wrap("exchange", err)
 	}

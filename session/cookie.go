@@ -57,18 +57,25 @@ var noStore = []string{"no-store"}[:1:1]
 // already, and keeps the answer out of caches. Name and value are of letters
 // that need no quoting.
 func (m *Manager) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	h, attributes := w.Header(), m.attributesOf(name)
+	var room [512]byte // for most; what is longer is no mistake
+	m.setLine(w, name, append(begun(room[:0], name), value...), life)
+}
+
+// setSealed is setCookie for what seal returned.
+func (m *Manager) setSealed(w http.ResponseWriter, name string, sealed []byte, life time.Duration) {
+	var room [512]byte
+	m.setLine(w, name, b64.AppendEncode(begun(room[:0], name), sealed), life)
+}
+
+func begun(line []byte, name string) []byte { return append(append(line, name...), '=') }
+
+// setLine sets the cookie of that name and value, and ends its line.
+func (m *Manager) setLine(w http.ResponseWriter, name string, line []byte, life time.Duration) {
+	h := w.Header()
 	dropCookie(h, name)
-	var b strings.Builder
-	b.Grow(len(name) + len(value) + len(attributes) + len("=; Path=/; Max-Age=") + 10)
-	b.WriteString(name)
-	b.WriteByte('=')
-	b.WriteString(value)
-	b.WriteString("; Path=/; Max-Age=")
-	var digits [20]byte
-	b.Write(strconv.AppendInt(digits[:0], seconds(life), 10))
-	b.WriteString(attributes)
-	h["Set-Cookie"] = append(h["Set-Cookie"], b.String())
+	line = strconv.AppendInt(append(line, "; Path=/; Max-Age="...), seconds(life), 10)
+	line = append(line, m.attributesOf(name)...)
+	h["Set-Cookie"] = append(h["Set-Cookie"], string(line))
 	h["Cache-Control"] = noStore
 }
 

@@ -23,6 +23,7 @@ const (
 	flowsBudget = 6000 // bytes of the Cookie header; servers refuse more than 8 KB of it
 	flowsOpened = 16
 	flowsSeen   = 64
+	roomSize    = 1024 // for what most flows are written and sealed in; more is no mistake
 
 	flowNameText = 8 // characters, after the prefix
 )
@@ -69,21 +70,28 @@ func NewState() string {
 func (m *Manager) BeginFlow(w http.ResponseWriter, r *http.Request, f Flow) error {
 	now := m.cfg.Now()
 	f.Began = wall(now)
-	plain, reason, err := f.encode()
+	room := m.rooms.Get().(*[roomSize]byte)
+	defer func() {
+		clear(room[:])
+		m.rooms.Put(room)
+	}()
+	plain, reason, err := f.encode(room[:0])
 	if err != nil {
 		return &Error{Op: "flow", Reason: reason, Err: err}
 	}
 	name := m.flowName(f.State)
-	value, err := m.seal("flow", now, m.flowAAD(name), plain)
+	aad := m.flowAAD(plain[len(plain):], name)
+	sealed, err := m.seal(aad[len(aad):], "flow", now, aad, plain)
 	if err != nil {
 		return &Error{Op: "flow", Reason: "too_long", Err: err}
 	}
-	m.makeRoom(w, r, now, name, size(name, value))
-	m.setCookie(w, name, value, flowLife)
+	m.makeRoom(w, r, now, name, size(name, b64.EncodedLen(len(sealed))))
+	m.setSealed(w, name, sealed, flowLife)
 	return nil
 }
 
-func size(name, value string) int { return len(name) + len("=; ") + len(value) }
+// size is what a cookie takes of the Cookie header.
+func size(name string, value int) int { return len(name) + len("=; ") + value }
 
 // makeRoom expires those of the browser's flows for which there is no room
 // beside a new one of that size.
@@ -101,7 +109,7 @@ func (m *Manager) makeRoom(w http.ResponseWriter, r *http.Request, now time.Time
 		}
 		if seen <= flowsOpened {
 			if f, ok := m.openFlow(other, value, now); ok && !f.over(now) {
-				flows = append(flows, held{other, size(other, value), f.Began})
+				flows = append(flows, held{other, size(other, len(value)), f.Began})
 				return true
 			}
 		}
@@ -199,12 +207,15 @@ func badState(state string) (reason string) {
 	return ""
 }
 
-func decodeState(state string) ([]byte, bool) {
+func decodeState(state string) (b [stateSize]byte, ok bool) {
 	if len(state) != stateText {
-		return nil, false
+		return b, false
 	}
-	b, err := b64.DecodeString(state)
-	return b, err == nil && len(b) == stateSize
+	var text [stateText]byte
+	copy(text[:], state)
+	// The decoder skips newlines, so that its count must be compared.
+	n, err := b64.Decode(b[:], text[:])
+	return b, err == nil && n == stateSize
 }
 
 func (m *Manager) flowName(state string) string {
@@ -216,12 +227,14 @@ func (m *Manager) flowName(state string) string {
 	return m.flowPrefix + string(text[:])
 }
 
-func (m *Manager) flowAAD(name string) []byte {
-	return []byte("gatepass flow v1\x00" + name + "\x00" + m.cfg.Audience)
+// flowAAD is what a flow is bound to. It uses the room of b, if that is enough.
+func (m *Manager) flowAAD(b []byte, name string) []byte {
+	b = append(append(b, "gatepass flow v1\x00"...), name...)
+	return append(append(b, 0), m.cfg.Audience...)
 }
 
 func (m *Manager) openFlow(name, value string, now time.Time) (Flow, bool) {
-	plain, ok := m.open("flow", now, m.flowAAD(name), value)
+	plain, ok := m.open("flow", now, m.flowAAD(nil, name), value)
 	if !ok {
 		return Flow{}, false
 	}

@@ -3,7 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -18,8 +18,8 @@ const (
 	rememberFlag = 2
 )
 
-// encode writes f as bytes. Its error comes with a reason.
-func (f Flow) encode() (plain []byte, reason string, err error) {
+// encode appends f to b, as bytes. Its error comes with a reason.
+func (f Flow) encode(b []byte) (plain []byte, reason string, err error) {
 	if f.Purpose < Login || f.Purpose > Reauth {
 		return nil, "purpose", errors.New("a flow is for Login, Link or Reauth")
 	}
@@ -27,24 +27,21 @@ func (f Flow) encode() (plain []byte, reason string, err error) {
 	if !ok {
 		return nil, "state_malformed", errors.New("the state is not from NewState")
 	}
-	texts := f.texts()
-	n := flowFixed
-	for _, t := range texts {
-		if len(*t.s) > t.limit {
-			return nil, "too_long", fmt.Errorf("%s: want at most %d bytes, got %d", t.name, t.limit, len(*t.s))
-		}
-		n += 2 + len(*t.s)
-	}
-	b := append(make([]byte, 0, n), byte(f.Purpose), 0)
+	flags := byte(0)
 	if f.Reauth {
-		b[1] |= reauthFlag
+		flags |= reauthFlag
 	}
 	if f.Remember {
-		b[1] |= rememberFlag
+		flags |= rememberFlag
 	}
+	b = append(b, byte(f.Purpose), flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(f.Began.UnixMilli()))
-	b = append(b, state...)
-	for _, t := range texts {
+	b = append(b, state[:]...)
+	for _, t := range f.texts() {
+		if len(*t.s) > t.limit {
+			// Were t given to fmt, every flow would have to be on the heap.
+			return nil, "too_long", errors.New(t.name + ": want at most " + strconv.Itoa(t.limit) + " bytes, got " + strconv.Itoa(len(*t.s)))
+		}
 		b = appendText(b, *t.s)
 	}
 	return b, "", nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -41,6 +42,7 @@ type Manager struct {
 	inSteps  atomic.Bool  // the store was found to be no store.SessionReplacer
 
 	patience patience // with the store
+	rooms    sync.Pool
 }
 
 // New returns a Manager, or every mistake in cfg, joined. It does no I/O.
@@ -59,6 +61,7 @@ func New(cfg Config) (*Manager, error) {
 		sessionAttributes: cfg.sessionAttributes(),
 		epoch:             cfg.Now(),
 		touches:           newTouches(),
+		rooms:             sync.Pool{New: func() any { return new([roomSize]byte) }},
 	}
 	for _, secret := range append([]string{cfg.Secret}, cfg.OldSecrets...) {
 		k, err := newKeys(secret, cfg.Audience)

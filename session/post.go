@@ -68,15 +68,15 @@ func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Va
 		}
 	}
 	now := m.cfg.Now()
-	value, err := m.seal("post", now, m.postAAD(state), encodePost(kept, now))
+	sealed, err := m.seal(nil, "post", now, m.postAAD(state), encodePost(kept, now))
 	for i := len(postTexts) - 1; errors.Is(err, errTooLong) && postTexts[i].optional; i-- {
 		delete(kept, postTexts[i].name)
-		value, err = m.seal("post", now, m.postAAD(state), encodePost(kept, now))
+		sealed, err = m.seal(nil, "post", now, m.postAAD(state), encodePost(kept, now))
 	}
 	if err != nil {
 		return fail("too_long")
 	}
-	m.setCookie(w, m.postCookie, value, postLife)
+	m.setSealed(w, m.postCookie, sealed, postLife)
 	return nil
 }
 
@@ -86,7 +86,7 @@ func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Va
 // all of them fit into a cookie. A browser has one such cookie, the latest:
 // [Manager.KeepQuery] is for several tabs.
 func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
-	return m.keepWhole(w, params, func(string, string) string { return m.postCookie })
+	return m.keepWhole(w, params, func(string, int) string { return m.postCookie })
 }
 
 // KeepQuery is KeepCallback with a cookie for each login, so that tabs do not
@@ -94,11 +94,12 @@ func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
 // cookie there is no room beside those of others, have to do with the one that
 // KeepCallback sets: nobody can fill a browser's cookies by links.
 func (m *Manager) KeepQuery(w http.ResponseWriter, r *http.Request, params url.Values) error {
-	return m.keepWhole(w, params, func(state, value string) string { return m.postNameFor(w, r, state, value) })
+	return m.keepWhole(w, params, func(state string, chars int) string { return m.postNameFor(w, r, state, chars) })
 }
 
-// keepWhole keeps all parameters, under the name that it is told for them.
-func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(state, value string) string) error {
+// keepWhole keeps all parameters, under the name that it is told for so many
+// characters.
+func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(state string, chars int) string) error {
 	fail := func(reason string) error { return &Error{Op: "post", Reason: reason, Err: ErrFlow} }
 	state := params.Get("state")
 	if reason := badState(state); reason != "" {
@@ -117,29 +118,29 @@ func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(
 			b = appendText(appendText(b, name), value)
 		}
 	}
-	value, err := m.seal("post", now, m.postAAD(state), b)
+	sealed, err := m.seal(nil, "post", now, m.postAAD(state), b)
 	if err != nil {
 		return fail("too_long")
 	}
-	m.setCookie(w, name(state, value), value, postLife)
+	m.setSealed(w, name(state, b64.EncodedLen(len(sealed))), sealed, postLife)
 	return nil
 }
 
-// postNameFor returns under which name value is kept for that login, and expires
-// what is kept for logins that are over.
-func (m *Manager) postNameFor(w http.ResponseWriter, r *http.Request, state, value string) string {
+// postNameFor returns under which name so many characters are kept for that login,
+// and expires what is kept for logins that are over.
+func (m *Manager) postNameFor(w http.ResponseWriter, r *http.Request, state string, chars int) string {
 	flow, own := m.flowName(state), m.postName(state)
 	if _, n := findCookie(r, flow); n != 1 {
 		return m.postCookie
 	}
-	used, seen := size(own, value), 0
+	used, seen := size(own, chars), 0
 	eachCookie(r, m.flowPrefix+postMiddle, func(name, value string) bool {
 		seen++
 		if !m.isPost(name) || name == own {
 			return seen < flowsSeen
 		}
 		if _, n := findCookie(r, m.flowPrefix+name[len(m.flowPrefix)+len(postMiddle):]); n == 1 {
-			used += size(name, value)
+			used += size(name, len(value))
 		} else if cookieName(name) {
 			m.expireCookie(w, name)
 		}

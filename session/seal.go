@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -16,20 +15,20 @@ const (
 
 var errTooLong = errors.New("does not fit into a cookie")
 
-// seal encrypts plain under today's key for label, and binds it to aad.
-func (m *Manager) seal(label string, now time.Time, aad, plain []byte) (string, error) {
-	n := sealOverhead + len(plain)
-	if base64.RawURLEncoding.EncodedLen(n) > maxSealed {
-		return "", errTooLong
+// seal encrypts plain under today's key for label, binds it to aad and appends it
+// to b. It is a cookie's value once it is written in base64.
+func (m *Manager) seal(b []byte, label string, now time.Time, aad, plain []byte) ([]byte, error) {
+	if b64.EncodedLen(sealOverhead+len(plain)) > maxSealed {
+		return nil, errTooLong
 	}
 	k, day := m.keys[0], dayOf(now)
 	a, err := k.aead(sealerID{label, day})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	b := append(make([]byte, 0, n), sealVersion, k.flowKid)
+	b = append(b, sealVersion, k.flowKid)
 	b = binary.BigEndian.AppendUint16(b, day)
-	return b64.EncodeToString(a.Seal(b, nil, plain, aad)), nil
+	return a.Seal(b, nil, plain, aad), nil
 }
 
 // open returns what seal was given, if it was given it today or yesterday.
