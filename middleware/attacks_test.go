@@ -122,7 +122,7 @@ func (c *countingReader) Close() error { return nil }
 
 func TestLargeForms(t *testing.T) {
 	a := newApp(t, nil)
-	for _, path := range []string{"/auth/login/github", "/auth/logout", "/auth/link/github"} {
+	for _, path := range []string{"/auth/login/github", "/auth/logout", "/auth/link/github", "/auth/backchannel/github"} {
 		b := a.browser()
 		resp := b.post(path, url.Values{"return_to": {strings.Repeat("x", 10<<20)}})
 		if resp.StatusCode != http.StatusRequestEntityTooLarge || len(resp.Cookies()) > 0 {
