@@ -33,7 +33,9 @@ const (
 // user's least recently seen one if there are too many. The browser is no
 // longer remembered, nor is that of such a session.
 //
-// If Begin fails, nobody is logged in by it, and the browser is told nothing.
+// If Begin fails, nobody is logged in by it, and the browser is told nothing. Its
+// session is as it was, unless the store failed twice in what follows the end of
+// that one, or Config.Cookies did: then the person logs in anew.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
 	return m.begin(w, r, s, nil)
 }

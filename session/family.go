@@ -79,10 +79,10 @@ func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, befor
 		return errors.Join(err, m.unremember(ctx, s.Family))
 	}
 	for i := 0; err == nil && i < len(over); i++ {
-		err = m.endFamily(ctx, over[i])
+		err = m.endFamilySurely(ctx, over[i])
 	}
-	if err == nil {
-		err = m.forgetEach(ctx, c.families)
+	if err == nil && len(c.families) > 0 {
+		err = surely(ctx, func(ctx context.Context) error { return m.forgetEach(ctx, c.families) })
 	}
 	if err != nil {
 		return errors.Join(err, m.undo(ctx, s.ID), m.unremember(ctx, s.Family))
@@ -213,23 +213,51 @@ func (m *Manager) familyOf(ctx context.Context, id string) (string, error) {
 // its session before it swaps the family's token, so that either there is none
 // to swap, or the session is found here.
 func (m *Manager) endFamily(ctx context.Context, id string) error {
-	rec, err := m.cfg.Remembers.Remembered(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err == nil && rec == nil {
-		err = errNil
-	}
-	if err != nil {
+	rec, err := m.familyRecord(ctx, id)
+	if rec == nil {
 		return err
 	}
-	if err := m.endSessionsOf(ctx, rec.UserID, id); err != nil {
+	return m.endFamilyOf(ctx, rec.UserID, id)
+}
+
+// endFamilySurely is endFamily for a login that has ended the browser's session
+// already. It tries all again with what it knows: a family that was forgotten,
+// though the answer was lost, is not found any more, and its sessions are.
+func (m *Manager) endFamilySurely(ctx context.Context, id string) error {
+	var rec *store.Remembered
+	return surely(ctx, func(ctx context.Context) (err error) {
+		if rec == nil {
+			if rec, err = m.familyRecord(ctx, id); rec == nil {
+				return err
+			}
+		}
+		return m.endFamilyOf(ctx, rec.UserID, id)
+	})
+}
+
+// familyRecord returns what is stored of a family, or nil if it has ended.
+func (m *Manager) familyRecord(ctx context.Context, id string) (*store.Remembered, error) {
+	rec, err := m.cfg.Remembers.Remembered(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case rec == nil:
+		return nil, errNil
+	}
+	return rec, nil
+}
+
+// endFamilyOf is endFamily for one of which the user is known.
+func (m *Manager) endFamilyOf(ctx context.Context, userID, id string) error {
+	if err := m.endSessionsOf(ctx, userID, id); err != nil {
 		return err
 	}
 	if err := m.cfg.Remembers.DeleteRemembered(ctx, id); err != nil {
 		return err
 	}
-	return m.endSessionsOf(ctx, rec.UserID, id)
+	return m.endSessionsOf(ctx, userID, id)
 }
 
 func (m *Manager) endSessionsOf(ctx context.Context, userID, family string) error {

@@ -53,20 +53,27 @@ func (m *Manager) succeed(ctx context.Context, c *succession) error {
 	return nil
 }
 
-// markReplaced marks a session that has ended. There is no way back, so that it
-// tries again, and does not end with the request. It is no error if somebody else
+// markReplaced marks a session that has ended. It is no error if somebody else
 // has marked it.
 func (m *Manager) markReplaced(ctx context.Context, id string) error {
-	err := m.markEnded(ctx, id)
-	if err == nil || errors.Is(err, store.ErrExists) {
+	return surely(ctx, func(ctx context.Context) error {
+		err := m.markEnded(ctx, id)
+		if errors.Is(err, store.ErrExists) {
+			return nil
+		}
+		return err
+	})
+}
+
+// surely does what there is no way back from: it tries again before the person
+// has to log in anew, and does not end with the request. F may be done twice.
+func surely(ctx context.Context, f func(context.Context) error) error {
+	if f(ctx) == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
-	if err = m.markEnded(ctx, id); errors.Is(err, store.ErrExists) {
-		return nil // the first try's, maybe
-	}
-	return err
+	return f(ctx)
 }
 
 func (m *Manager) succeedAtOnce(ctx context.Context, c *succession) error {
