@@ -15,6 +15,45 @@ import (
 // manyServices are as many as a program of all the world's services would have.
 const manyServices = 240
 
+// definition is that of one service. Ten of them need what ten of the world's
+// services need on the average: three speak OpenID Connect, and of the others four
+// want HTTP Basic, five have handles, three vouch for addresses, three revoke.
+func definition(i int) string {
+	kind, of := "OAuth2", i%10
+	name := fmt.Sprintf("service%d", i)
+	site, api := "https://"+name+".example.com", "https://api."+name+".example.com"
+	lines := []string{
+		fmt.Sprintf("Info: provider.Info{ID: %q, Name: %q, Setup: %q, API: %q}", name, strings.ToUpper(name), site+"/developers/apps", api),
+		`Scopes: []string{"profile", "email"}`,
+	}
+	add := func(when bool, format string, args ...any) {
+		if when {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	if of < 3 {
+		kind = "OIDC"
+		add(true, "Issuer: %q", site)
+	} else {
+		style, fields := "", `Subject: "data.id", Name: "data.name", Email: "data.email"`
+		if of < 7 {
+			style = ", AuthStyle: oauth2.AuthStyleInHeader"
+		}
+		if of < 8 {
+			fields += `, Username: "data.login", AvatarURL: "data.picture"`
+		}
+		if of > 6 {
+			fields += `, EmailVerified: "data.verified"`
+		}
+		add(true, "Endpoint: oauth2.Endpoint{AuthURL: %q, TokenURL: %q%s}", site+"/oauth/authorize", site+"/oauth/token", style)
+		add(true, "UserURL: %q", api+"/v1/me")
+		add(true, "Fields: provider.Fields{%s}", fields)
+		add(of%2 == 1, "RevokeURL: %q", site+"/oauth/revoke")
+		add(of == 8, "ScopeSep: %q", ",")
+	}
+	return fmt.Sprintf("provider.%s{\n\t\t%s,\n\t}", kind, strings.Join(lines, ",\n\t\t"))
+}
+
 // program writes and builds a program with n services, each a function of its
 // own and all of them in a list, as in the catalog, and returns the size of its
 // binary.
@@ -64,18 +103,7 @@ func all() iter.Seq2[string, func(id, secret string, opts ...provider.Option) pr
 }
 `)
 	for i := range n {
-		fmt.Fprintf(&b, `
-func service%[1]d(id, secret string, opts ...provider.Option) provider.Provider {
-	d := &provider.OAuth2{
-		Info:     provider.Info{ID: "service%[1]d", Name: "Service %[1]d", Setup: "https://service%[1]d.example.com/apps", API: "https://api.service%[1]d.example.com"},
-		Endpoint: oauth2.Endpoint{AuthURL: "https://service%[1]d.example.com/authorize", TokenURL: "https://service%[1]d.example.com/token"},
-		Scopes:   []string{"profile", "email"},
-		UserURL:  "https://api.service%[1]d.example.com/me",
-		Fields:   provider.Fields{Subject: "id", Name: "name", Email: "email", AvatarURL: "picture"},
-	}
-	return d.New(id, secret, opts...)
-}
-`, i)
+		fmt.Fprintf(&b, "\nfunc service%d(id, secret string, opts ...provider.Option) provider.Provider {\n\td := &%s\n\treturn d.New(id, secret, opts...)\n}\n", i, definition(i))
 	}
 	source := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(source, []byte(b.String()), 0o600); err != nil {
@@ -96,10 +124,11 @@ func service%[1]d(id, secret string, opts ...provider.Option) provider.Provider 
 
 // An app with every service pays for none at start, and little in its binary.
 func TestManyServicesWeighLittle(t *testing.T) {
-	_, one := program(t, 1)
-	binary, all := program(t, manyServices)
-	more := all - one
-	t.Logf("%d services make a program of %.1f MB larger by %d bytes, %d each", manyServices, float64(one)/1e6, more, more/(manyServices-1))
+	const few = 10 // so that both have the engines
+	_, least := program(t, few)
+	binary, all := program(t, few+manyServices)
+	more := all - least
+	t.Logf("%d services make a program of %.1f MB larger by %d bytes, %d each", manyServices, float64(least)/1e6, more, more/manyServices)
 	if more > 300_000 {
 		t.Errorf("%d services make a program larger by %d bytes, want 300,000 at most", manyServices, more)
 	}
@@ -110,8 +139,8 @@ func TestManyServicesWeighLittle(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "init runtime") {
 		t.Fatalf("%v, no list of inits in %s", err, out)
 	}
-	if !strings.Contains(string(out), fmt.Sprintf("\n%d ", manyServices)) {
-		t.Errorf("the program does not make %d services: %s", manyServices, out)
+	if !strings.Contains(string(out), fmt.Sprintf("\n%d ", few+manyServices)) {
+		t.Errorf("the program does not make %d services: %s", few+manyServices, out)
 	}
 	for _, line := range strings.Split(string(out), "\n") {
 		// Compiled patterns and sentinels of errors take a moment, in a number that
