@@ -81,7 +81,7 @@ func (a *Auth) restored(w http.ResponseWriter, r *http.Request) (*session.Found,
 	case err == nil:
 		found := f // as in visitor
 		return &found, r, nil
-	case errors.Is(err, session.ErrNone):
+	case nobody(err):
 		return nil, r, nil
 	}
 	return nil, r, storeFailed(err)

@@ -24,7 +24,7 @@ func (a *Auth) visitor(r *http.Request) (*session.Found, error) {
 	case err == nil:
 		found := f // or f would be on the heap for a visitor, too
 		return &found, nil
-	case errors.Is(err, session.ErrNone):
+	case nobody(err):
 		return nil, nil
 	}
 	return nil, storeFailed(err)

@@ -141,18 +141,9 @@ func appendQuery(b []byte, s string) []byte {
 	return append(b, s[done:]...)
 }
 
-// unreserved is that of RFC 3986 section 2.3: a bit for each of its characters, as
-// every state is asked for when a login begins.
+// unreserved is that of RFC 3986 section 2.3.
 func unreserved(c byte) bool {
-	const (
-		letters = 1<<26 - 1
-		below64 = (1<<10-1)<<'0' | 1<<'-' | 1<<'.'
-		from64  = letters<<('A'-64) | letters<<('a'-64) | 1<<('_'-64) | 1<<('~'-64)
-	)
-	if c < 64 {
-		return below64>>c&1 != 0
-	}
-	return c < 128 && from64>>(c-64)&1 != 0
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
 // validVerifier reports whether s is what RFC 7636 section 4.1 allows.
