@@ -233,6 +233,17 @@ func TestIDTokenAttacks(t *testing.T) {
 		{"number_in_answer", func(op *hostileOP) { op.answer = set("id_token", 5) }, "id_token_malformed", 0},
 	}
 	for _, tt := range tests {
+		t.Run(tt.name+"_after_a_good_login", func(t *testing.T) {
+			op := newOP()
+			p := op.provider()
+			op.mustLogin(t, p)
+			tt.setup(op)
+			id, tok, err := op.login(t, p)
+			wantReason(t, err, tt.reason)
+			if id.Subject != "" || tok.AccessToken != "" {
+				t.Errorf("got %+v, %v beside the error, want nothing", id, tok)
+			}
+		})
 		t.Run(tt.name, func(t *testing.T) {
 			op := newOP()
 			tt.setup(op)

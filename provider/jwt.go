@@ -26,6 +26,9 @@ type jwt struct {
 	claims        object // of payload
 }
 
+// header returns the part before the first dot, in base64.
+func (t *jwt) header() string { return t.raw[:strings.IndexByte(t.raw, '.')] }
+
 // parseJWT takes raw apart. It is stricter than the JOSE libraries, so that no
 // two parsers can read raw differently: compact form only, no white space, no
 // name twice in a JSON object, nothing critical, nothing compressed. Kind, such

@@ -6,11 +6,14 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,6 +32,15 @@ const (
 type keySet struct {
 	url string
 	doc cached[[]publicKey]
+
+	header atomic.Pointer[knownHeader] // of the last good token; nil before there was one
+}
+
+// A knownHeader is a header as go-jose reads it. All tokens that a key signs bear
+// the same one.
+type knownHeader struct {
+	text string         // in base64, as it was signed
+	read jose.Signature // without a signature
 }
 
 // A publicKey is a key that may verify signatures.
@@ -56,7 +68,7 @@ func newKeySet(c *http.Client, url string, now func() time.Time) *keySet {
 // as jwk and jku, are the sender's own and are not looked at.
 func (s *keySet) verify(ctx context.Context, kind string, t *jwt) error {
 	bad := func(text string) error { return &Error{Reason: kind + "_sig", Err: errors.New(text)} }
-	jws, err := jose.ParseSignedCompact(t.raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.alg)})
+	jws, err := s.parse(t)
 	if err != nil {
 		return &Error{Reason: kind + "_malformed", Err: errors.New("not a signed token")}
 	}
@@ -66,6 +78,7 @@ func (s *keySet) verify(ctx context.Context, kind string, t *jwt) error {
 	}
 	found, ok := try(keys, t, jws)
 	if ok {
+		s.know(t, jws)
 		return nil
 	}
 	// A key that has this ID and did not fit is no reason to ask again: anyone
@@ -83,7 +96,35 @@ func (s *keySet) verify(ctx context.Context, kind string, t *jwt) error {
 	if _, ok := try(keys, t, jws); !ok {
 		return bad("no key fits")
 	}
+	s.know(t, jws)
 	return nil
+}
+
+// parse returns t as go-jose reads it, to be verified over t.payload. Of a token
+// whose header is known, it reads the signature alone.
+func (s *keySet) parse(t *jwt) (*jose.JSONWebSignature, error) {
+	known := s.header.Load()
+	if known == nil || known.text != t.header() {
+		return jose.ParseSignedCompact(t.raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.alg)})
+	}
+	sig, err := base64.RawURLEncoding.DecodeString(t.raw[strings.LastIndexByte(t.raw, '.')+1:])
+	if err != nil {
+		return nil, err
+	}
+	read := known.read
+	read.Signature = sig
+	return &jose.JSONWebSignature{Signatures: []jose.Signature{read}}, nil
+}
+
+// know keeps the header of a token whose signature is good, and of no other:
+// anyone can send one.
+func (s *keySet) know(t *jwt, jws *jose.JSONWebSignature) {
+	if known := s.header.Load(); known != nil && known.text == t.header() || len(jws.Signatures) != 1 {
+		return
+	}
+	known := &knownHeader{text: strings.Clone(t.header()), read: jws.Signatures[0]}
+	known.read.Signature = nil
+	s.header.Store(known)
 }
 
 func unavailable(err error) error {
@@ -104,7 +145,7 @@ func try(keys []publicKey, t *jwt, jws *jose.JSONWebSignature) (found, ok bool) 
 		if tries++; tries > maxTries {
 			break
 		}
-		if _, err := jws.Verify(k.key); err == nil {
+		if jws.DetachedVerify(t.payload, k.key) == nil {
 			return true, true
 		}
 	}
