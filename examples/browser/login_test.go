@@ -25,7 +25,7 @@ func TestWholeWay(t *testing.T) {
 	p.open(app.url + "/")
 	p.sees("Log in with")
 	p.shot("home-visitor")
-	p.click(`main a.button`)
+	p.click(button)
 	if !strings.HasPrefix(p.location(), "http://"+app.service+"/") {
 		t.Fatalf("got %s, want a page of the service", p.location())
 	}
@@ -67,7 +67,7 @@ func TestWholeWay(t *testing.T) {
 	}
 
 	// The same person again, known as the same user.
-	p.click(`main a.button`)
+	p.click(button)
 	p.click(tove)
 	p.sees("Welcome, Tove Almgren")
 	p.sees("Times logged in\n3")
@@ -146,7 +146,7 @@ func TestCancelAtTheService(t *testing.T) {
 	app := newProgram(t)
 	b, p := newBrowser(t)
 	p.open(app.url + "/")
-	p.click(`main a.button`)
+	p.click(button)
 	if got := p.click(cancel); got != 403 {
 		t.Errorf("got status %d, want 403", got)
 	}
@@ -248,7 +248,7 @@ func TestLinkAndUnlink(t *testing.T) {
 	// Either way leads to the same user.
 	p.click(`form[action="/auth/logout"] button`)
 	p.open(app.url + "/")
-	p.click(`main a[href^="/auth/login/test-oauth2"]`)
+	p.click(`button[formaction="/auth/login/test-oauth2"]`)
 	p.click(bashir)
 	p.isAt(app.url + "/")
 	p.sees("Welcome, Tove Almgren")

@@ -116,6 +116,24 @@ func (p *tab) forgets(cookie, address string) {
 	}
 }
 
+// The home page asks whether to be remembered as well, and its form leads to the
+// service.
+func TestRememberedFromTheHomePage(t *testing.T) {
+	app := newProgram(t)
+	_, p := newBrowser(t)
+	p.open(app.url + "/")
+	p.fits("home-box")
+	p.do("tick the box", chromedp.Click(chromedp.CSS("label.check")))
+	p.click(button)
+	p.click(tove)
+	p.isAt(app.url + "/")
+	p.sees("Welcome, Tove Almgren")
+	p.forgets("session", app.url)
+	p.open(app.url + "/profile")
+	p.isAt(app.url + "/profile")
+	p.sees("sv-SE")
+}
+
 // A visitor's choice goes along when they log in, and to no other browser.
 func TestChoiceGoesAlongAtLogin(t *testing.T) {
 	app := newProgram(t)
@@ -125,7 +143,7 @@ func TestChoiceGoesAlongAtLogin(t *testing.T) {
 	p.sees("Ahoy!", "Log in with")
 	p.shot("greeting-visitor")
 	checkSessionCookie(b)
-	p.click(`main a.button`)
+	p.click(button)
 	p.click(tove)
 	p.isAt(app.url + "/")
 	p.sees("Ahoy, Tove Almgren")
