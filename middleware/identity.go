@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"net/mail"
 	"net/url"
 	"strings"
 	"unicode"
@@ -108,23 +109,17 @@ func httpsURL(s string) string {
 // compared: a bare ASCII address with one @. Quoted and foreign forms look
 // like others and are refused.
 func parseEmail(s string) (string, bool) {
-	local, domain, ok := strings.Cut(s, "@")
-	if !ok || len(s) > maxEmail || !dotAtom(local) || !dotAtom(domain) || !strings.Contains(domain, ".") && domain != "localhost" {
+	if s == "" || len(s) > maxEmail || strings.Count(s, "@") != 1 {
+		return "", false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= 0x20 || c >= 0x7f || strings.IndexByte(`"(),:;<>[\]`, c) >= 0 {
+			return "", false
+		}
+	}
+	parsed, err := mail.ParseAddress(s)
+	if err != nil || parsed.Address != s || !strings.Contains(s[strings.IndexByte(s, '@'):], ".") && !strings.HasSuffix(s, "@localhost") {
 		return "", false
 	}
 	return strings.ToLower(s), true
-}
-
-// dotAtom reports whether s is words with single dots between them, as RFC 5322
-// section 3.2.3 defines them.
-func dotAtom(s string) bool {
-	dot := true // before the first letter
-	for i := range len(s) {
-		c := s[i]
-		if c <= 0x20 || c >= 0x7f || c == '.' && dot || strings.IndexByte(`"(),:;<>@[\]`, c) >= 0 {
-			return false
-		}
-		dot = c == '.'
-	}
-	return !dot
 }

@@ -6,15 +6,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"sync"
 	"time"
 
 	"github.com/gatepass/gatepass/provider"
@@ -37,28 +34,18 @@ var errUnreadable = errors.New("sealed token does not open")
 //
 // under a key of its account, bound to account and user, so that a row that is
 // copied over another one does not open.
-type sealer []*secretKey
+type sealer []secretKey
 
 type secretKey struct {
-	id [4]byte
-
-	mu   sync.Mutex
-	mac  hash.Hash // HMAC-SHA256 under the secret's key, which is read into it once
-	info []byte    // what mac was given last
-	row  [32]byte  // the last account's key
-}
-
-// A rowKey is the key of an account's row, with what a token there is bound to.
-type rowKey struct {
-	cipher.AEAD
-	bound []byte
+	id  [4]byte
+	key []byte
 }
 
 func newSealer(secret string, old []string) sealer {
 	var s sealer
 	for _, secret := range append([]string{secret}, old...) {
 		prk := must(hkdf.Extract(sha256.New, []byte(secret), []byte("gatepass v1")))
-		k := &secretKey{mac: hmac.New(sha256.New, must(hkdf.Expand(sha256.New, prk, "gatepass v1\x00token", 32)))}
+		k := secretKey{key: must(hkdf.Expand(sha256.New, prk, "gatepass v1\x00token", 32))}
 		copy(k.id[:], must(hkdf.Expand(sha256.New, prk, "gatepass v1\x00token kid", 4)))
 		s = append(s, k)
 	}
@@ -83,22 +70,14 @@ func prefixed(b []byte, texts ...string) []byte {
 	return b
 }
 
-// rowKey derives the key as HKDF-Expand of RFC 5869 does, which for 32 bytes is
-// one HMAC of the account's name and the number of the block.
-func (k *secretKey) rowKey(acct *store.Account) rowKey {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.info = append(prefixed(append(k.info[:0], "row"...), acct.Provider, acct.Subject), 1)
-	k.mac.Reset()
-	k.mac.Write(k.info)
-	row := k.mac.Sum(k.row[:0])
-	return rowKey{must(cipher.NewGCM(must(aes.NewCipher(row)))), sealedFor(acct)}
+func (k secretKey) aead(key store.Key) cipher.AEAD {
+	info := prefixed([]byte("row"), key.Provider, key.Subject)
+	row := must(hkdf.Expand(sha256.New, k.key, string(info), 32))
+	return must(cipher.NewGCM(must(aes.NewCipher(row))))
 }
 
 func sealedFor(acct *store.Account) []byte {
-	const what = "gatepass token v1"
-	b := make([]byte, 0, len(what)+2+len(acct.Provider)+2+len(acct.Subject)+2+len(acct.UserID))
-	return prefixed(append(b, what...), acct.Provider, acct.Subject, acct.UserID)
+	return prefixed([]byte("gatepass token v1"), acct.Provider, acct.Subject, acct.UserID)
 }
 
 // A keptToken is a token with the time at which it came, which tells how long
@@ -110,11 +89,11 @@ type keptToken struct {
 
 // seal returns tok as it is kept with the account.
 func (s sealer) seal(acct *store.Account, tok keptToken) (*store.Token, error) {
-	return s.sealWith(s[0].rowKey(acct), tok)
+	return s.sealWith(s[0].aead(acct.Key), acct, tok)
 }
 
 // sealWith is seal with the account's key, of the first secret.
-func (s sealer) sealWith(row rowKey, tok keptToken) (*store.Token, error) {
+func (s sealer) sealWith(row cipher.AEAD, acct *store.Account, tok keptToken) (*store.Token, error) {
 	clear, err := json.Marshal(tok)
 	if err != nil {
 		return nil, err
@@ -128,7 +107,7 @@ func (s sealer) sealWith(row rowKey, tok keptToken) (*store.Token, error) {
 	out = append(out, k.id[:]...)
 	out = out[:1+4+12]
 	_, _ = rand.Read(out[5:]) // never fails: it ends the program instead
-	out = row.Seal(out, out[5:17], clear, row.bound)
+	out = row.Seal(out, out[5:17], clear, sealedFor(acct))
 	return &store.Token{Sealed: out, Expiry: tok.Expiry.UTC(), Scopes: tok.Scopes}, nil
 }
 
@@ -142,9 +121,9 @@ func (s sealer) open(acct *store.Account, t *store.Token) (keptToken, error) {
 	return tok, nil
 }
 
-// openWith returns the JSON of the token that was sealed for the account. First
-// is the account's key, of the first secret, if it is at hand.
-func (s sealer) openWith(first *rowKey, acct *store.Account, t *store.Token) ([]byte, bool) {
+// openWith returns the JSON of the token that was sealed for the account. Row is
+// the account's key, of the first secret, if it is at hand.
+func (s sealer) openWith(row cipher.AEAD, acct *store.Account, t *store.Token) (clear []byte, ok bool) {
 	b := t.Sealed
 	if len(b) < 1+4+12+16 || b[0] != sealVersion {
 		return nil, false
@@ -153,13 +132,10 @@ func (s sealer) openWith(first *rowKey, acct *store.Account, t *store.Token) ([]
 		if string(k.id[:]) != string(b[1:5]) {
 			continue
 		}
-		var row rowKey
-		if i == 0 && first != nil {
-			row = *first
-		} else {
-			row = k.rowKey(acct)
+		if i > 0 || row == nil {
+			row = k.aead(acct.Key)
 		}
-		if clear, err := row.Open(nil, b[5:17], b[17:], row.bound); err == nil {
+		if clear, err := row.Open(nil, b[5:17], b[17:], sealedFor(acct)); err == nil {
 			return clear, true
 		}
 	}
@@ -172,12 +148,12 @@ func (a *Auth) putToken(ctx context.Context, tx store.Store, v *arrival) error {
 	if a.cfg.DiscardTokens || v.tok.AccessToken == "" {
 		return tx.DeleteToken(ctx, v.account.Key)
 	}
-	tok, row := v.tok, a.tokens[0].rowKey(v.account)
+	tok, row := v.tok, a.tokens[0].aead(v.account.Key)
 	if tok.RefreshToken == "" {
 		// Many services send a refresh token at the first login only.
-		tok.RefreshToken = a.oldRefreshToken(ctx, tx, v.account, &row)
+		tok.RefreshToken = a.oldRefreshToken(ctx, tx, v.account, row)
 	}
-	sealed, err := a.tokens.sealWith(row, keptToken{tok, a.now()})
+	sealed, err := a.tokens.sealWith(row, v.account, keptToken{tok, a.now()})
 	if err != nil {
 		a.event(ctx, "token_too_big", v.e.info.ID, nil)
 		return tx.DeleteToken(ctx, v.account.Key)
@@ -185,7 +161,7 @@ func (a *Auth) putToken(ctx context.Context, tx store.Store, v *arrival) error {
 	return tx.PutToken(ctx, v.account.Key, sealed)
 }
 
-func (a *Auth) oldRefreshToken(ctx context.Context, tx store.Store, acct *store.Account, row *rowKey) string {
+func (a *Auth) oldRefreshToken(ctx context.Context, tx store.Store, acct *store.Account, row cipher.AEAD) string {
 	t, err := tx.Token(ctx, acct.Key)
 	if err != nil {
 		return ""

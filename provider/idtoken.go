@@ -40,7 +40,7 @@ type idToken struct {
 // verifyIDToken checks raw. Go-oidc reads the token and checks signature,
 // audience and times; what it leaves to its caller is in [oidcProvider.claims].
 func (p *oidcProvider) verifyIDToken(ctx context.Context, m *metadata, raw string, want wanted) (*idToken, error) {
-	t, err := parseJWT("id_token", raw, m.algs)
+	t, err := p.parseJWT("id_token", raw, m)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -32,8 +33,9 @@ func (t *jwt) header() string { return t.raw[:strings.IndexByte(t.raw, '.')] }
 // parseJWT takes raw apart. It is stricter than the JOSE libraries, so that no
 // two parsers can read raw differently: compact form only, no white space, no
 // name twice in a JSON object, nothing critical, nothing compressed. Kind, such
-// as "id_token", begins the Reason of errors.
-func parseJWT(kind, raw string, algs []string) (*jwt, error) {
+// as "id_token", begins the Reason of errors. A header that is known is not read
+// again; known may be nil.
+func parseJWT(kind, raw string, algs []string, known *knownHeader) (*jwt, error) {
 	malformed := func(format string, args ...any) error {
 		return &Error{Reason: kind + "_malformed", Err: fmt.Errorf(format, args...)}
 	}
@@ -54,25 +56,12 @@ func parseJWT(kind, raw string, algs []string) (*jwt, error) {
 	}
 	head, rest, _ := strings.Cut(raw, ".")
 	body, _, _ := strings.Cut(rest, ".")
-	header, _, err := decodeSegment(head)
-	if err != nil {
-		return nil, malformed("header: %w", err)
-	}
 	t := &jwt{raw: raw}
-	for _, m := range [...]struct {
-		name string
-		to   *string
-	}{{"alg", &t.alg}, {"kid", &t.kid}, {"typ", &t.typ}} {
-		if *m.to, err = header.text(m.name); err != nil {
-			return nil, malformed("header: %w", err)
-		}
-	}
-	// No extension is understood here, and RFC 7515 section 4.1.11 then wants
-	// the token refused. A signed token cannot be compressed or leave base64 out.
-	for _, name := range [...]string{"crit", "zip", "b64", "enc"} {
-		if _, ok := header[name]; ok {
-			return nil, malformed("header: unexpected member %s", name)
-		}
+	var err error
+	if known != nil && known.text == head {
+		t.alg, t.kid, t.typ = known.alg, known.kid, known.typ
+	} else if err = t.readHeader(head); err != nil {
+		return nil, malformed("header: %w", err)
 	}
 	if !slices.Contains(algs, t.alg) {
 		return nil, &Error{Reason: kind + "_alg", Err: fmt.Errorf("want one of %v, got %.20q", algs, t.alg)}
@@ -81,6 +70,30 @@ func parseJWT(kind, raw string, algs []string) (*jwt, error) {
 		return nil, malformed("payload: %w", err)
 	}
 	return t, nil
+}
+
+// readHeader reads the part before the first dot.
+func (t *jwt) readHeader(head string) error {
+	header, _, err := decodeSegment(head)
+	if err != nil {
+		return err
+	}
+	for _, m := range [...]struct {
+		name string
+		to   *string
+	}{{"alg", &t.alg}, {"kid", &t.kid}, {"typ", &t.typ}} {
+		if *m.to, err = header.text(m.name); err != nil {
+			return err
+		}
+	}
+	// No extension is understood here, and RFC 7515 section 4.1.11 then wants
+	// the token refused. A signed token cannot be compressed or leave base64 out.
+	for _, name := range [...]string{"crit", "zip", "b64", "enc"} {
+		if _, ok := header[name]; ok {
+			return fmt.Errorf("unexpected member %s", name)
+		}
+	}
+	return nil
 }
 
 func isBase64URL(c byte) bool {
@@ -108,15 +121,66 @@ func decodeStrict(data []byte) (object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	doc, twice, ok := readJSON(data)
-	o, isObject := doc.(map[string]any)
-	switch {
-	case !ok || !isObject:
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var o object
+	if err := d.Decode(&o); err != nil || o == nil {
 		return nil, errors.New("not a JSON object")
-	case twice != nowhere:
+	}
+	if !blank(data[d.InputOffset():]) {
+		return nil, errors.New("something follows the JSON object")
+	}
+	// Maps drop the first of two equal names, however they are escaped, so that
+	// fewer members are left than there were colons.
+	if all, _ := colons(data); members(map[string]any(o)) != all {
 		return nil, errors.New("a name stands twice in an object")
 	}
 	return o, nil
+}
+
+func members(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, e := range v {
+			n += members(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += members(e)
+		}
+	}
+	return n
+}
+
+// colons counts the colons outside of strings in data, which is valid JSON: all
+// of them, and those of the outermost object.
+func colons(data []byte) (all, outer int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++ // only strings have backslashes, and what follows one ends none
+		case '{', '[':
+			if !quoted {
+				depth++
+			}
+		case '}', ']':
+			if !quoted {
+				depth--
+			}
+		case ':':
+			if !quoted {
+				if all++; depth == 1 {
+					outer++
+				}
+			}
+		}
+	}
+	return all, outer
 }
 
 // parseObject reads a document that a service answered with.

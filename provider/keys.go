@@ -36,11 +36,12 @@ type keySet struct {
 	header atomic.Pointer[knownHeader] // of the last good token; nil before there was one
 }
 
-// A knownHeader is a header as go-jose reads it. All tokens that a key signs bear
-// the same one.
+// A knownHeader is the header of a token that was good. All tokens that a key signs
+// bear the same one.
 type knownHeader struct {
-	text string         // in base64, as it was signed
-	read jose.Signature // without a signature
+	text          string // in base64, as it was signed
+	alg, kid, typ string
+	read          jose.Signature // as go-jose reads it, without a signature
 }
 
 // A publicKey is a key that may verify signatures.
@@ -122,7 +123,7 @@ func (s *keySet) know(t *jwt, jws *jose.JSONWebSignature) {
 	if known := s.header.Load(); known != nil && known.text == t.header() || len(jws.Signatures) != 1 {
 		return
 	}
-	known := &knownHeader{text: strings.Clone(t.header()), read: jws.Signatures[0]}
+	known := &knownHeader{strings.Clone(t.header()), t.alg, t.kid, t.typ, jws.Signatures[0]}
 	known.read.Signature = nil
 	s.header.Store(known)
 }

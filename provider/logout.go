@@ -55,7 +55,7 @@ func (p *oidcProvider) VerifyLogout(ctx context.Context, token string) (Logout, 
 	if err != nil {
 		return Logout{}, p.wrap("logout", err)
 	}
-	t, err := parseJWT("logout_token", token, m.algs)
+	t, err := p.parseJWT("logout_token", token, m)
 	if err != nil {
 		return Logout{}, p.wrap("logout", err)
 	}

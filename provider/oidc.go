@@ -160,6 +160,11 @@ func (p *oidcProvider) keysAt(url string) *keySet {
 	return p.keys
 }
 
+// parseJWT takes a token of the server apart.
+func (p *oidcProvider) parseJWT(kind, raw string, m *metadata) (*jwt, error) {
+	return parseJWT(kind, raw, m.algs, p.keysAt(m.keysURL).header.Load())
+}
+
 // newMemo makes the secrets of a login. The memo is what Complete needs of Begin:
 // "1.verifier.nonce", and after a space the scopes that the Request added. It
 // begins with its version, as one may have been written by an older instance of

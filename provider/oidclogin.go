@@ -195,14 +195,14 @@ func (p *oidcProvider) Refresh(ctx context.Context, tok Token) (Token, error) {
 // checkRenewed checks the ID token that came with a renewal: it must be about
 // the person that the old one was about (OpenID Connect Core 1.0 section 12.2).
 func (p *oidcProvider) checkRenewed(ctx context.Context, m *metadata, old Token, next *Token) error {
-	t, err := parseJWT("id_token", next.IDToken, m.algs)
+	t, err := p.parseJWT("id_token", next.IDToken, m)
 	if err != nil {
 		return err
 	}
 	if old.IDToken != "" {
 		// The old one was verified when it came. Its key may be gone by now, and
 		// so may its algorithm.
-		was, err := parseJWT("id_token", old.IDToken, publicAlgs[:])
+		was, err := parseJWT("id_token", old.IDToken, publicAlgs[:], nil)
 		if err != nil || !sameIdentity(was.claims, t.claims) {
 			return &Error{Reason: reasonRefreshIdentity, Err: errors.New("the new ID token is about someone else than the old one")}
 		}

@@ -47,7 +47,7 @@ func (p *oidcProvider) userinfo(ctx context.Context, m *metadata, tok Token, id 
 // signedUserinfo reads userinfo that is a JWT (OpenID Connect Core 1.0 section
 // 5.3.2). It has no times to check: it came over the connection at hand.
 func (p *oidcProvider) signedUserinfo(ctx context.Context, m *metadata, raw string) (object, error) {
-	t, err := parseJWT("userinfo", raw, m.algs)
+	t, err := p.parseJWT("userinfo", raw, m)
 	if err == nil {
 		err = p.keysAt(m.keysURL).verify(ctx, "userinfo", t)
 	}
