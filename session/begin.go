@@ -34,8 +34,9 @@ const (
 // longer remembered, nor is that of such a session.
 //
 // If Begin fails, nobody is logged in by it, and the browser is told nothing. Its
-// session is as it was, unless the store failed twice in what follows the end of
-// that one, or Config.Cookies did: then the person logs in anew.
+// session is as it was, unless the store ended that one and could not say so, or
+// failed twice in what follows, or Config.Cookies failed: then the person logs in
+// anew.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
 	return m.begin(w, r, s, nil)
 }

@@ -92,6 +92,43 @@ func (w *world) wantUnharmed(n int, m *session.Manager, b *browser, old, begun *
 	}
 }
 
+// A login that ends another of the user's sessions, since they have too many, ends
+// that one before the browser's: whichever call fails, also for want of a browser
+// that waits, the browser is in the session before or in the new one.
+func TestBeginHarmsNoSessionInACrowd(t *testing.T) {
+	for name, kind := range map[string]func(*session.Config){"at once": func(*session.Config) {}, "in steps": least} {
+		for _, leaves := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, leaves: %t", name, leaves), func(t *testing.T) {
+				for n := 0; ; n++ {
+					w, b := newWorld(t), newBrowser(t)
+					grace := w.newUser("grace")
+					w.loginAs(newBrowser(t), w.m, grace)
+					old := w.login(b)
+					m := w.manager(kind, func(c *session.Config) { c.MaxPerUser = 1 })
+					s := &store.Session{UserID: grace.ID}
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					steps := w.at(n, leave)
+					if !leaves {
+						steps = w.failNth(n)
+					}
+					err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { return m.Begin(rw, r.WithContext(ctx), s) })
+					w.failNoMore()
+					if *steps <= n {
+						if n < 6 {
+							t.Errorf("a login has only %d moments", n)
+						}
+						break
+					}
+					if f, found := m.ResolveNow(b.request("POST")); found != nil || f.Session.ID != old.ID && f.Session.ID != s.ID {
+						t.Errorf("moment %d: got %v, and the browser is in no session: %v", n, err, found)
+					}
+				}
+			})
+		}
+	}
+}
+
 // A forgetful store forgets a browser when it is told to, and loses the answer.
 type forgetful struct {
 	*backend

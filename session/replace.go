@@ -37,8 +37,9 @@ func (c *succession) over() []string {
 //
 // Those of the browser are marked only then: a mark on one that stays, because
 // the store failed, would end it at its next Renew. A Renew elsewhere that has
-// renamed one of them before it could be ended here claims it later than that, and
-// finds the mark.
+// renamed one of them before it could be ended here finds the mark, unless it
+// claimed that one sooner: then it is as if it had been done before this began,
+// with a key that the browser did not send.
 func (m *Manager) succeed(ctx context.Context, c *succession) error {
 	err := m.succeedAtOnce(ctx, c)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -94,8 +95,8 @@ func (m *Manager) succeedAtOnce(ctx context.Context, c *succession) error {
 	return err
 }
 
-// succeedInSteps stores the new session first: who is stopped in between is
-// logged in twice, and not out.
+// succeedInSteps stores the new session first, and ends the browser's last: who is
+// stopped in between is logged in twice, and not out.
 func (m *Manager) succeedInSteps(ctx context.Context, c *succession) error {
 	if err := m.cfg.Store.CreateSession(ctx, c.session); err != nil {
 		return err
@@ -105,13 +106,13 @@ func (m *Manager) succeedInSteps(ctx context.Context, c *succession) error {
 			return err
 		}
 	}
-	for i := range c.before {
-		if err := m.finish(ctx, c.before[i].id(), &c.before[i]); err != nil {
+	for _, id := range c.crowd {
+		if err := m.finish(ctx, id, nil); err != nil {
 			return err
 		}
 	}
-	for _, id := range c.crowd {
-		if err := m.finish(ctx, id, nil); err != nil {
+	for i := range c.before {
+		if err := m.finish(ctx, c.before[i].id(), &c.before[i]); err != nil {
 			return err
 		}
 	}
