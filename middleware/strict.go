@@ -26,7 +26,7 @@ func (a *Auth) keepCallback(w http.ResponseWriter, r *http.Request, e *entry) {
 		err = onlyAsked(query)
 	}
 	if err == nil {
-		err = a.sessions.KeepQuery(w, r, query)
+		err = a.sessions.KeepCallback(w, r, query)
 	}
 	if err != nil {
 		a.fail(w, r, "callback", e.info.ID, err)
@@ -41,7 +41,7 @@ func (a *Auth) keepAgain(w http.ResponseWriter, r *http.Request, e *entry, param
 	if e.info.PostsBack {
 		return a.sessions.KeepPost(w, r, params)
 	}
-	return a.sessions.KeepQuery(w, r, params)
+	return a.sessions.KeepCallback(w, r, params)
 }
 
 // goOn leads the browser to the callback once more, where what was kept is

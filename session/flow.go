@@ -20,7 +20,7 @@ const (
 	flowSkew    = time.Minute // how far another machine's clock may be ahead
 	markLife    = flowLife + flowSkew
 	maxFlows    = 5
-	flowsBudget = 6000 // bytes of the Cookie header; servers refuse more than 8 KB of it
+	flowsBudget = 6000 // bytes of the Cookie header, with what is kept for flows; servers refuse more than 8 KB of it
 	flowsOpened = 16
 	flowsSeen   = 64
 	roomSize    = 1024 // for what most flows are written and sealed in; more is no mistake
@@ -104,8 +104,12 @@ func (m *Manager) makeRoom(w http.ResponseWriter, r *http.Request, now time.Time
 	var flows []held
 	seen := 0
 	eachCookie(r, m.flowPrefix, func(other, value string) bool {
-		if seen++; other == name || m.isPost(other) {
-			return true // the new one takes its place, or it is no flow
+		switch seen++; {
+		case other == name:
+			return true // the new one takes its place
+		case m.isPost(other):
+			used += size(other, len(value)) // it takes room, and is no flow
+			return true
 		}
 		if seen <= flowsOpened {
 			if f, ok := m.openFlow(other, value, now); ok && !f.over(now) {

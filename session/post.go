@@ -18,8 +18,7 @@ const (
 	maxUser        = 1024
 	maxDescription = 256
 
-	postMiddle  = "post-"
-	postsBudget = 4000 // bytes of the Cookie header, beside those of the flows
+	postMiddle = "post-"
 
 	postWhole = 0x80 // in place of which texts are there: all are, with their names
 )
@@ -83,23 +82,13 @@ func (m *Manager) KeepPost(w http.ResponseWriter, _ *http.Request, params url.Va
 // KeepCallback is KeepPost for a callback that came by GET, for an app whose
 // session's cookie is [http.SameSiteStrictMode]: the browser sends that one not
 // even along with a link from another site. It keeps every parameter, as long as
-// all of them fit into a cookie. A browser has one such cookie, the latest:
-// [Manager.KeepQuery] is for several tabs.
-func (m *Manager) KeepCallback(w http.ResponseWriter, params url.Values) error {
-	return m.keepWhole(w, params, func(string, int) string { return m.postCookie })
-}
-
-// KeepQuery is KeepCallback with a cookie for each login, so that tabs do not
-// disturb each other. A login that the request has no flow of, and one for whose
-// cookie there is no room beside those of others, have to do with the one that
-// KeepCallback sets: nobody can fill a browser's cookies by links.
-func (m *Manager) KeepQuery(w http.ResponseWriter, r *http.Request, params url.Values) error {
-	return m.keepWhole(w, params, func(state string, chars int) string { return m.postNameFor(w, r, state, chars) })
-}
-
-// keepWhole keeps all parameters, under the name that it is told for so many
-// characters.
-func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(state string, chars int) string) error {
+// all of them fit into a cookie.
+//
+// The browser's flows come along with such a link, so that each has a cookie of
+// its own and tabs do not disturb each other. A login that the request has no flow
+// of, and one for whose cookie there is no room, have to do with the one that
+// KeepPost sets: nobody can fill a browser's cookies by links.
+func (m *Manager) KeepCallback(w http.ResponseWriter, r *http.Request, params url.Values) error {
 	fail := func(reason string) error { return &Error{Op: "post", Reason: reason, Err: ErrFlow} }
 	state := params.Get("state")
 	if reason := badState(state); reason != "" {
@@ -122,7 +111,7 @@ func (m *Manager) keepWhole(w http.ResponseWriter, params url.Values, name func(
 	if err != nil {
 		return fail("too_long")
 	}
-	m.setSealed(w, name(state, b64.EncodedLen(len(sealed))), sealed, postLife)
+	m.setSealed(w, m.postNameFor(w, r, state, b64.EncodedLen(len(sealed))), sealed, postLife)
 	return nil
 }
 
@@ -134,19 +123,23 @@ func (m *Manager) postNameFor(w http.ResponseWriter, r *http.Request, state stri
 		return m.postCookie
 	}
 	used, seen := size(own, chars), 0
-	eachCookie(r, m.flowPrefix+postMiddle, func(name, value string) bool {
+	eachCookie(r, m.flowPrefix, func(name, value string) bool {
 		seen++
-		if !m.isPost(name) || name == own {
+		if name == own {
 			return seen < flowsSeen
 		}
-		if _, n := findCookie(r, m.flowPrefix+name[len(m.flowPrefix)+len(postMiddle):]); n == 1 {
-			used += size(name, len(value))
-		} else if cookieName(name) {
-			m.expireCookie(w, name)
+		if m.isPost(name) {
+			if _, n := findCookie(r, m.flowPrefix+name[len(m.flowPrefix)+len(postMiddle):]); n != 1 {
+				if cookieName(name) {
+					m.expireCookie(w, name)
+				}
+				return seen < flowsSeen
+			}
 		}
+		used += size(name, len(value))
 		return seen < flowsSeen
 	})
-	if used > postsBudget {
+	if used > flowsBudget {
 		return m.postCookie
 	}
 	return own
@@ -162,10 +155,9 @@ func (m *Manager) isPost(name string) bool {
 	return len(name) == len(m.flowPrefix)+len(postMiddle)+flowNameText && strings.HasPrefix(name[len(m.flowPrefix):], postMiddle)
 }
 
-// TakePost returns what KeepPost, KeepCallback or KeepQuery kept for that state,
-// and forgets it. If there is nothing, the error is an ErrFlow. If the login cannot
-// be finished now, as when the store fails, whichever it was keeps it for another
-// try.
+// TakePost returns what KeepPost or KeepCallback kept for that state, and forgets
+// it. If there is nothing, the error is an ErrFlow. If the login cannot be finished
+// now, as when the store fails, whichever it was keeps it for another try.
 func (m *Manager) TakePost(w http.ResponseWriter, r *http.Request, state string) (url.Values, error) {
 	reason := badState(state)
 	if reason == "" {

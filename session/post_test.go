@@ -232,7 +232,7 @@ func TestKeepCallback(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, b := newWorld(t), newBrowser(t)
-			err := b.do("GET", func(rw http.ResponseWriter, _ *http.Request) error { return w.m.KeepCallback(rw, test.params) })
+			err := b.do("GET", func(rw http.ResponseWriter, r *http.Request) error { return w.m.KeepCallback(rw, r, test.params) })
 			if test.reason != "" {
 				wantReason(t, err, test.reason)
 				if !errors.Is(err, session.ErrFlow) || len(b.header) != 0 {
@@ -256,9 +256,9 @@ func TestKeepCallback(t *testing.T) {
 	}
 }
 
-func (b *browser) keepQuery(m *session.Manager, params url.Values) error {
+func (b *browser) keepCallback(m *session.Manager, params url.Values) error {
 	b.t.Helper()
-	return b.do("GET", func(w http.ResponseWriter, r *http.Request) error { return m.KeepQuery(w, r, params) })
+	return b.do("GET", func(w http.ResponseWriter, r *http.Request) error { return m.KeepCallback(w, r, params) })
 }
 
 // flows begins a login in each of n tabs.
@@ -276,11 +276,11 @@ func (b *browser) flows(m *session.Manager, n int) []string {
 
 // Tabs that come back at once do not disturb each other, in whatever order they
 // go on.
-func TestKeepQueryInTabs(t *testing.T) {
+func TestKeepCallbackInTabs(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
 	states := b.flows(w.m, 5)
 	for _, state := range states {
-		if err := b.keepQuery(w.m, url.Values{"state": {state}, "code": {"of " + state}}); err != nil {
+		if err := b.keepCallback(w.m, url.Values{"state": {state}, "code": {"of " + state}}); err != nil {
 			t.Fatal(err)
 		}
 		name := strings.Replace(flowName(state), "-flow-", "-flow-post-", 1)
@@ -305,12 +305,12 @@ func TestKeepQueryInTabs(t *testing.T) {
 
 // Links from elsewhere, and however long their parameters are, fill one cookie of
 // a browser, beside those of the logins that it has begun.
-func TestKeepQueryFlood(t *testing.T) {
+func TestKeepCallbackFlood(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
 	code := strings.Repeat("x", 1000)
 	states := b.flows(w.m, 5)
 	for range 20 {
-		if err := b.keepQuery(w.m, url.Values{"state": {session.NewState()}, "code": {code}}); err != nil {
+		if err := b.keepCallback(w.m, url.Values{"state": {session.NewState()}, "code": {code}}); err != nil {
 			t.Fatal(err)
 		}
 		if b.got[postName] == nil {
@@ -321,38 +321,45 @@ func TestKeepQueryFlood(t *testing.T) {
 		t.Errorf("got cookies %v, want the flows and one", got)
 	}
 	for _, state := range states {
-		if err := b.keepQuery(w.m, url.Values{"state": {state}, "code": {code}}); err != nil {
+		if err := b.keepCallback(w.m, url.Values{"state": {state}, "code": {code}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	n := 0
-	for _, name := range b.names("__Host-session-flow-post-") {
-		n += len(name) + len(b.value(name))
-	}
-	if n > 4000 || n < 2000 {
-		t.Errorf("%d bytes, want two logins' and at most 4,000", n)
-	}
-	// The first two have their own; of the others, the last.
+	// The first three have their own; of the others, the last.
 	for i, state := range states {
-		if _, err := b.takePost(w.m, state); (err == nil) != (i < 2 || i == 4) {
+		if _, err := b.clone().takePost(w.m, state); (err == nil) != (i < 3 || i == 4) {
 			t.Errorf("tab %d: got %v", i, err)
+		}
+	}
+	// What is kept takes the room of flows that begin later, too: a server would
+	// refuse all requests of a browser that has more.
+	for range 5 {
+		if err := b.begin(w.m, session.Flow{Purpose: session.Login, Provider: "test", State: session.NewState(), ReturnTo: "/" + code}); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, name := range b.names("__Host-session-flow-") {
+			n += len(name) + len("=; ") + len(b.value(name))
+		}
+		if n > 6000 || n < 4500 {
+			t.Errorf("%d bytes, want at most 6,000 and no less than fit", n)
 		}
 	}
 }
 
 // What is kept goes with its login: when another comes back, and at a logout.
-func TestKeepQueryOfALoginThatIsOver(t *testing.T) {
+func TestKeepCallbackOfALoginThatIsOver(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
 	states := b.flows(w.m, 3)
 	for _, state := range states[:2] {
-		if err := b.keepQuery(w.m, url.Values{"state": {state}}); err != nil {
+		if err := b.keepCallback(w.m, url.Values{"state": {state}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := b.callback(w.m, states[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.keepQuery(w.m, url.Values{"state": {states[2]}}); err != nil {
+	if err := b.keepCallback(w.m, url.Values{"state": {states[2]}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.names("__Host-session-flow-post-"); len(got) != 2 {
@@ -360,31 +367,5 @@ func TestKeepQueryOfALoginThatIsOver(t *testing.T) {
 	}
 	if err := b.do("POST", func(rw http.ResponseWriter, r *http.Request) error { w.m.EndFlows(rw, r); return nil }); err != nil || len(b.cookies) > 0 {
 		t.Errorf("after a logout: got %v, %v", b.cookies, err)
-	}
-}
-
-// An instance of the version before knows one cookie, for whichever login.
-func TestQueryKeptByTheVersionBefore(t *testing.T) {
-	w, b := newWorld(t), newBrowser(t)
-	states := b.flows(w.m, 2)
-	for i, keep := range []func(http.ResponseWriter, *http.Request, url.Values) error{
-		func(rw http.ResponseWriter, _ *http.Request, params url.Values) error {
-			return w.m.KeepCallback(rw, params)
-		},
-		w.m.KeepQuery,
-	} {
-		if err := b.do("GET", func(rw http.ResponseWriter, r *http.Request) error {
-			return keep(rw, r, url.Values{"state": {states[i]}})
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if b.value(postName) == "" {
-		t.Error("KeepCallback has set another cookie")
-	}
-	for _, state := range slices.Backward(states) {
-		if _, err := b.takePost(w.m, state); err != nil {
-			t.Error(err)
-		}
 	}
 }
