@@ -139,9 +139,9 @@ func (a *app) render(w http.ResponseWriter, r *http.Request, status int, name st
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	policy := "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-	if name != "home" {
-		// A browser holds what a form leads on to by it as well, and the home page's
-		// forms lead to the services.
+	if name != "home" || middleware.CurrentUser(r.Context()) != nil {
+		// Browsers hold what a form leads on to by it as well, and a visitor's home
+		// page has forms that lead to the services.
 		policy += "; form-action 'self'"
 	}
 	h.Set("Content-Security-Policy", policy)
