@@ -68,6 +68,10 @@ var (
 // to the millisecond or finer. What a method returns or was given is the
 // caller's own: to change it later changes nothing that is stored.
 //
+// What a method has written, the next call finds, in whatever process: a Store
+// over replicas asks the primary. A session is asked for a moment after it began,
+// and one that ended must not be found.
+//
 // [github.com/gatepass/gatepass/store/storetest.Run] tests a Store.
 type Store interface {
 	Users
