@@ -145,27 +145,35 @@ func (s sealer) openWith(row cipher.AEAD, acct *store.Account, t *store.Token) (
 // putToken keeps the token of a login with its account, or forgets the one
 // before if tokens are not kept.
 func (a *Auth) putToken(ctx context.Context, tx store.Store, v *arrival) error {
-	if a.cfg.DiscardTokens || v.tok.AccessToken == "" {
-		return tx.DeleteToken(ctx, v.account.Key)
-	}
-	tok, row := v.tok, a.tokens[0].aead(v.account.Key)
-	if tok.RefreshToken == "" {
-		// Many services send a refresh token at the first login only.
-		tok.RefreshToken = a.oldRefreshToken(ctx, tx, v.account, row)
-	}
-	sealed, err := a.tokens.sealWith(row, v.account, keptToken{tok, a.now()})
-	if err != nil {
-		a.event(ctx, "token_too_big", v.e.info.ID, nil)
+	sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return tx.Token(ctx, v.account.Key) })
+	if sealed == nil {
 		return tx.DeleteToken(ctx, v.account.Key)
 	}
 	return tx.PutToken(ctx, v.account.Key, sealed)
 }
 
-func (a *Auth) oldRefreshToken(ctx context.Context, tx store.Store, acct *store.Account, row cipher.AEAD) string {
-	t, err := tx.Token(ctx, acct.Key)
-	if err != nil {
-		return ""
+// tokenToKeep returns the token of a login as it is kept with its account, or nil
+// if none is. Old returns the one of before.
+func (a *Auth) tokenToKeep(ctx context.Context, v *arrival, old func() (*store.Token, error)) *store.Token {
+	if a.cfg.DiscardTokens || v.tok.AccessToken == "" {
+		return nil
 	}
+	tok, row := v.tok, a.tokens[0].aead(v.account.Key)
+	if tok.RefreshToken == "" {
+		// Many services send a refresh token at the first login only.
+		if t, err := old(); err == nil && t != nil {
+			tok.RefreshToken = a.oldRefreshToken(v.account, row, t)
+		}
+	}
+	sealed, err := a.tokens.sealWith(row, v.account, keptToken{tok, a.now()})
+	if err != nil {
+		a.event(ctx, "token_too_big", v.e.info.ID, nil)
+		return nil
+	}
+	return sealed
+}
+
+func (a *Auth) oldRefreshToken(acct *store.Account, row cipher.AEAD, t *store.Token) string {
 	clear, ok := a.tokens.openWith(row, acct, t)
 	// Most tokens have none, which needs no decoder to see: within a text, a
 	// quotation mark has a backslash before it.

@@ -37,7 +37,11 @@ func TestRefreshTokenIsFoundWhateverElseATokenHolds(t *testing.T) {
 			if err := s.PutToken(ctx, acct.Key, sealed); err != nil {
 				t.Fatal(err)
 			}
-			if got := a.oldRefreshToken(ctx, s, acct, row); got != want {
+			kept, err := s.Token(ctx, acct.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := a.oldRefreshToken(acct, row, kept); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			if back, err := a.tokens.open(acct, sealed); err != nil || !reflect.DeepEqual(back.Scopes, tok.Scopes) || back.RefreshToken != want {

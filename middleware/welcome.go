@@ -26,9 +26,12 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 	var err error
 	for range maxTries {
 		v.user, v.account, v.signedUp, v.linked = nil, nil, false, false
-		err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
-			return a.enter(ctx, tx, v, who, began)
-		})
+		var known bool
+		if known, err = a.comeBack(ctx, v, who, began); !known {
+			err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
+				return a.enter(ctx, tx, v, who, began)
+			})
+		}
 		if !errors.Is(err, store.ErrExists) {
 			break
 		}
@@ -63,20 +66,54 @@ func (a *Auth) judged(err error) error {
 	return storeFailed(err)
 }
 
+// comeBack is enter for someone whose account is there, on a store that needs no
+// transaction for that. It reports false, with nothing done, if enter has to look
+// at it.
+func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, began string) (known bool, err error) {
+	keeper, ok := a.cfg.Store.(store.LoginKeeper)
+	if !ok {
+		return false, nil
+	}
+	acct, u, old, err := keeper.AccountUser(ctx, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
+		return false, nil
+	case err != nil:
+		return true, err
+	}
+	if err := mayReplace(who, began, acct.UserID); err != nil {
+		return true, err
+	}
+	if u.Disabled {
+		return true, because("user_disabled", ErrNotAdmitted)
+	}
+	v.user, v.account = u, acct
+	a.describe(v)
+	sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return old, nil })
+	if err = keeper.UpdateAccountToken(ctx, acct, old, sealed); errors.Is(err, store.ErrNotFound) {
+		v.user, v.account = nil, nil // it was removed meanwhile
+		return false, nil
+	}
+	return true, err
+}
+
+// mayReplace refuses a login that would take the browser from somebody else than
+// the user in whose session it began.
+func mayReplace(who *session.Found, began, userID string) error {
+	if who != nil && who.User.ID != userID && who.Session.ID != began {
+		return because("user_switched", ErrSwitched)
+	}
+	return nil
+}
+
 // enter is one try of welcome, in a transaction where the store has one.
 func (a *Auth) enter(ctx context.Context, tx store.Store, v *arrival, who *session.Found, began string) error {
 	acct, err := a.findAccount(ctx, tx, v)
 	if err != nil {
 		return err
 	}
-	mayReplace := func(userID string) error {
-		if who != nil && who.User.ID != userID && who.Session.ID != began {
-			return because("user_switched", ErrSwitched)
-		}
-		return nil
-	}
 	if acct != nil {
-		if err := mayReplace(acct.UserID); err != nil {
+		if err := mayReplace(who, began, acct.UserID); err != nil {
 			return err
 		}
 		return a.enterKnown(ctx, tx, v, acct)
@@ -87,7 +124,7 @@ func (a *Auth) enter(ctx context.Context, tx store.Store, v *arrival, who *sessi
 	}
 	acct = newAccount(v.id)
 	if owner != nil {
-		if err := mayReplace(owner.ID); err != nil {
+		if err := mayReplace(who, began, owner.ID); err != nil {
 			return err
 		}
 		acct.UserID = owner.ID
@@ -97,7 +134,7 @@ func (a *Auth) enter(ctx context.Context, tx store.Store, v *arrival, who *sessi
 		v.user, v.account, v.linked = owner, acct, true
 		return a.putToken(ctx, tx, v)
 	}
-	if err := mayReplace(""); err != nil {
+	if err := mayReplace(who, began, ""); err != nil {
 		return err
 	}
 	u := newUser(v.id)
@@ -149,17 +186,22 @@ func (a *Auth) enabled(ctx context.Context, tx store.Store, userID string) (*sto
 	return u, nil
 }
 
-// updateAccount keeps what the provider says now with the account. The user
-// stays as they are: what they were called at sign-up is theirs to change.
+// updateAccount keeps what the provider says now with the account.
 func (a *Auth) updateAccount(ctx context.Context, tx store.Store, v *arrival) error {
+	a.describe(v)
+	if err := tx.UpdateAccount(ctx, v.account); err != nil {
+		return err
+	}
+	return a.putToken(ctx, tx, v)
+}
+
+// describe brings the account up to what the provider says now. The user stays as
+// they are: what they were called at sign-up is theirs to change.
+func (a *Auth) describe(v *arrival) {
 	acct, id := v.account, &v.id
 	acct.Email, acct.Name, acct.Username, acct.AvatarURL = id.Email, id.Name, id.Username, id.AvatarURL
 	acct.Profile = profileOf(id)
 	acct.UpdatedAt = a.now().UTC()
-	if err := tx.UpdateAccount(ctx, acct); err != nil {
-		return err
-	}
-	return a.putToken(ctx, tx, v)
 }
 
 // ownerByEmail returns the user to whom DangerouslyLinkByEmail gives a person

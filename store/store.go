@@ -13,6 +13,7 @@
 //   - [SessionUserFinder]: without it, each request asks twice.
 //   - [Transactor]: without it, a process that dies during a login may leave a part
 //     of it, after which the person logs in again.
+//   - [LoginKeeper]: without it, a login takes a transaction of some seven steps.
 //   - [SessionReplacer]: without it, a login or renewal takes several steps, and
 //     who is stopped between them may have two sessions for a while.
 //   - [SessionValuer]: without it, an app keeps nothing with sessions, and visitors

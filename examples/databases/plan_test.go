@@ -127,7 +127,12 @@ func useMore(t *testing.T, s *gormstore.Store, n int) {
 	session, r := newSession(id), newRemembered(id)
 	old := r.Validator
 	r.SID = "sid"
+	known, _, tok, err := s.AccountUser(ctx, key(fmt.Sprint(n/3)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	errs := []error{
+		s.UpdateAccountToken(ctx, known, tok, sealedToken()),
 		s.ReplaceSessions(ctx, session, nil, many[:1]),
 		s.ReplaceSessions(ctx, newSession(id), nil, many[1:3]),
 		s.ReplaceSessions(ctx, newSession(id), nil, many[3:]),

@@ -23,6 +23,7 @@ type dialect struct {
 	free      string // ends its condition; $1 is the new ID
 	forUpdate string // locks the rows that a query finds
 	text      string // a parameter that is a text, in a join
+	is        string // equals, also if both are null
 	now       string // microseconds since 1970 by the database's clock; "" if it has none
 
 	// What an address is found by, and how the one looked for is brought into
@@ -42,6 +43,7 @@ func dialectOf(name string) (dialect, error) {
 		update:    "UPDATE",
 		forUpdate: " FOR UPDATE",
 		text:      "?",
+		is:        "IS NOT DISTINCT FROM",
 		emailKey:  "lower(email)",
 		emailFold: "lower(?)",
 		// The second condition is that of the index.
@@ -55,6 +57,7 @@ func dialectOf(name string) (dialect, error) {
 		// look into an expression.
 		d.text = "CAST(? AS text)"
 		d.update = "UPDATE OR IGNORE"
+		d.is = "IS"
 	case "postgres":
 		d.numbered = true
 		d.now = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
@@ -67,6 +70,7 @@ func dialectOf(name string) (dialect, error) {
 		// IGNORE, and not ON DUPLICATE KEY UPDATE, because the number of rows
 		// that the latter reports depends on a setting of the connection.
 		d.insert, d.ignore = "INSERT IGNORE INTO", ""
+		d.is = "<=>"
 		d.prepare, d.padded, d.moves = true, true, true
 		d.now = "timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6))"
 		d.emailKey, d.emailFold = "email_key", "lower(left(?, 320))"
@@ -79,7 +83,7 @@ func dialectOf(name string) (dialect, error) {
 // render fills in what differs.
 func (d dialect) render(query string) string {
 	query = strings.NewReplacer(
-		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text,
+		"{insert}", d.insert, "{ignore}", d.ignore, "{for update}", d.forUpdate, "{now}", d.now, "{text}", d.text, "{is}", d.is,
 		"{email}", d.emailKey, "{fold}", d.emailFold, "{update}", d.update, "{free}", d.free, "{sid}", d.sid,
 	).Replace(query)
 	query = strings.ReplaceAll(query, prefix, d.prefix)

@@ -42,6 +42,7 @@ var (
 	_ store.Store             = (*Store)(nil)
 	_ store.SessionUserFinder = (*Store)(nil)
 	_ store.Transactor        = (*Store)(nil)
+	_ store.LoginKeeper       = (*Store)(nil)
 	_ store.SessionReplacer   = (*Store)(nil)
 	_ store.SessionValuer     = (*Store)(nil)
 	_ store.SIDFinder         = (*Store)(nil)

@@ -10,6 +10,7 @@ type statements struct {
 	user, userExists, userByEmail, insertUser, updateUser, deleteUser            string
 	account, accountExists, userAccounts, insertAccount, updateAccount, lockUser string
 	lockAccounts, deleteAccount, deleteAccounts                                  string
+	accountUser, updateAccountToken                                              string
 	token, putToken, swapToken, leaseByUs, leaseByDatabase, dropToken            string
 	session, sessionUser, userSessions, insertSession, touchSession              string
 	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
@@ -54,6 +55,10 @@ func (d dialect) statements() statements {
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
 		updateAccount: d.render("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
 			" updated_at = ? WHERE provider = ? AND subject = ?"),
+		accountUser: d.render("SELECT a." + strings.ReplaceAll(accountColumns, ", ", ", a.") + ", a.sealed, a.token_expiry, a.token_scopes, " + userColumns +
+			" FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id WHERE a.provider = {text} AND a.subject = {text}"),
+		updateAccountToken: d.render("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
+			" updated_at = ?, sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ? AND sealed {is} ?"),
 		lockAccounts:   d.render("SELECT provider, subject FROM gatepass_accounts WHERE user_id = ? ORDER BY provider, subject{for update}"),
 		deleteAccount:  d.render("DELETE FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
 		deleteAccounts: d.render("DELETE FROM gatepass_accounts WHERE user_id = ?"),

@@ -71,6 +71,12 @@ func calls(ctx context.Context, s store.Store, u *store.User) []step {
 	if f, ok := s.(store.SessionUserFinder); ok {
 		add("SessionUser", func() error { _, _, err := f.SessionUser(ctx, "done1"); return err })
 	}
+	if l, ok := s.(store.LoginKeeper); ok {
+		add("AccountUser", func() error { _, _, _, err := l.AccountUser(ctx, key("ann")); return err })
+		add("UpdateAccountToken", func() error {
+			return l.UpdateAccountToken(ctx, &store.Account{Key: key("ann")}, nil, token("sealed"))
+		})
+	}
 	if l, ok := s.(store.AccountLister); ok {
 		add("ListAccounts", func() error { _, err := l.ListAccounts(ctx, store.Key{}, 10); return err })
 	}

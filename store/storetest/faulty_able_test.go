@@ -9,6 +9,8 @@ import (
 
 // able is what a faulty store does beyond what every store must.
 type able struct {
+	accountUser          func(ctx context.Context, k store.Key) (*store.Account, *store.User, *store.Token, error)
+	updateAccountToken   func(ctx context.Context, a *store.Account, old, t *store.Token) error
 	replaceSessions      func(ctx context.Context, session *store.Session, values []byte, over []string) error
 	renewSession         func(ctx context.Context, id string, session *store.Session) error
 	sessionValues        func(ctx context.Context, id string) (*store.Session, []byte, error)
@@ -27,6 +29,8 @@ type able struct {
 
 func ableOf(m *memstore.Store) able {
 	return able{
+		accountUser:          m.AccountUser,
+		updateAccountToken:   m.UpdateAccountToken,
 		replaceSessions:      m.ReplaceSessions,
 		renewSession:         m.RenewSession,
 		sessionValues:        m.SessionValues,
@@ -42,6 +46,14 @@ func ableOf(m *memstore.Store) able {
 		deleteUserRemembered: m.DeleteUserRemembered,
 		watch:                m.Watch,
 	}
+}
+
+func (s *faulty) AccountUser(ctx context.Context, k store.Key) (*store.Account, *store.User, *store.Token, error) {
+	return s.accountUser(ctx, k)
+}
+
+func (s *faulty) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
+	return s.updateAccountToken(ctx, a, old, t)
 }
 
 func (s *faulty) ReplaceSessions(ctx context.Context, session *store.Session, values []byte, over []string) error {

@@ -1,0 +1,75 @@
+package databases_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// trips counts how often a program waits for PostgreSQL.
+type trips struct{ n atomic.Int64 }
+
+// A tripConn counts a trip when something is read after something was written.
+type tripConn struct {
+	net.Conn
+	trips *trips
+	asked atomic.Bool
+}
+
+func (c *tripConn) Write(b []byte) (int, error) {
+	c.asked.Store(true)
+	return c.Conn.Write(b)
+}
+
+func (c *tripConn) Read(b []byte) (int, error) {
+	if c.asked.Swap(false) {
+		c.trips.n.Add(1)
+	}
+	return c.Conn.Read(b)
+}
+
+// A login of someone who has been here goes to PostgreSQL once before the code
+// leaves, to use up the flow, and three times once the service has answered: to find
+// the account, its user and its token, to keep what the service said, and to begin
+// the session.
+func TestLoginWaitsForPostgreSQLThreeTimes(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		cfg, err := pgx.ParseConfig(db.fresh(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all trips
+		dial := cfg.DialFunc
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &tripConn{Conn: c, trips: &all}, nil
+		}
+		pool := stdlib.OpenDB(*cfg)
+		t.Cleanup(func() { pool.Close() })
+		pool.SetMaxOpenConns(1)
+		s := opened(t, db.dialector("", pool))
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		svc := newService(t)
+		svc.quiet = true // so that the token of before is asked for
+		a := newApp(t, s, svc.URL, 0, secret)
+		for range 3 { // until every statement is prepared
+			a.mustLogin(t, "ada")
+		}
+		before := all.n.Load()
+		if _, err := a.login("ada"); err != nil {
+			t.Fatal(err)
+		}
+		if got := all.n.Load() - before; got != 1+3 {
+			t.Errorf("got %d trips, want 1 and then 3", got)
+		}
+	}, "postgres")
+}
