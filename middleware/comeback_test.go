@@ -1,0 +1,162 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gatepass/gatepass/middleware"
+	"github.com/gatepass/gatepass/provider"
+	"github.com/gatepass/gatepass/store"
+	"github.com/gatepass/gatepass/store/memstore"
+)
+
+// A keeper has something happen once just before a login is kept.
+type keeper struct {
+	*memstore.Store
+	before func()
+}
+
+func (s *keeper) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
+	if f := s.before; f != nil {
+		s.before = nil
+		f()
+	}
+	return s.Store.UpdateAccountToken(ctx, a, old, t)
+}
+
+// A service that rotates refresh tokens punishes who shows an old one. A login
+// without one of its own must not bring back what was renewed while it was under
+// way.
+func TestLoginKeepsTheTokenThatWasRenewedMeanwhile(t *testing.T) {
+	s := &keeper{Store: memstore.New()}
+	a := newApp(t, func(c *middleware.Config) { c.Store = s })
+	withAPI(a, api(t), nil)
+	_, id := a.loginForAnHour()
+	var shown []string
+	a.github.refresh = func(_ context.Context, tok provider.Token) (provider.Token, error) {
+		shown = append(shown, tok.RefreshToken)
+		return provider.Token{AccessToken: "at-new", RefreshToken: "rt-new", Expiry: a.clock.Now().Add(time.Hour)}, nil
+	}
+	call := func() {
+		t.Helper()
+		if _, err := a.call(id, "/user"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.clock.advance(2 * time.Hour)
+	a.github.tokens["ada"] = provider.Token{AccessToken: "at-login", Expiry: a.clock.Now().Add(time.Hour)}
+	s.before = call
+	a.browser().login("github", "ada")
+	a.clock.advance(2 * time.Hour)
+	call()
+	if len(shown) != 2 || shown[0] != "rt-ada" || shown[1] != "rt-new" {
+		t.Errorf("the service was shown %q, want rt-ada and then rt-new", shown)
+	}
+}
+
+// Who was removed while they logged in signs up.
+func TestLoginOfAnAccountThatIsRemovedMeanwhile(t *testing.T) {
+	s := &keeper{Store: memstore.New()}
+	signUps := 0
+	a := newApp(t, func(c *middleware.Config) {
+		c.Store = s
+		c.OnSignUp = func(context.Context, *store.User, provider.Identity) error { signUps++; return nil }
+	})
+	a.github.person("ada", ada)
+	b := a.browser()
+	b.login("github", "ada")
+	first := b.whoami()
+	s.before = func() {
+		if err := a.auth.DeleteUser(t.Context(), first); err != nil {
+			t.Error(err)
+		}
+	}
+	b = a.browser()
+	b.login("github", "ada")
+	if second := b.whoami(); second == first || second == "" || signUps != 2 || a.users(githubAda) != 1 {
+		t.Errorf("got user %q after %q, %d sign-ups", second, first, signUps)
+	}
+}
+
+// With a store that does all of it at once and with one that does it step by step,
+// a login does the same.
+func TestComingBackToEachStore(t *testing.T) {
+	for name, wrap := range map[string]func(*memstore.Store) store.Store{
+		"at once":           func(s *memstore.Store) store.Store { return s },
+		"step by step":      func(s *memstore.Store) store.Store { return struct{ store.Store }{s} },
+		"in a transaction":  func(s *memstore.Store) store.Store { return struct{ store.Transactor }{s} },
+		"under a former ID": func(s *memstore.Store) store.Store { return s },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := memstore.New()
+			a := newApp(t, func(c *middleware.Config) { c.Store = wrap(s) })
+			a.github.person("ada", ada)
+			b := a.browser()
+			b.login("github", "ada")
+			id, key := b.whoami(), githubAda
+			if name == "under a former ID" {
+				key = store.Key{Provider: "hub", Subject: ada.Subject}
+				github := a.github
+				github.info.FormerIDs = []string{"hub"}
+				a = newApp(t, func(c *middleware.Config) { c.Store = s }, github)
+				a.github = github
+				rename(t, s, githubAda, key)
+			}
+			now := ada
+			now.Name, now.Username, now.Email, now.AvatarURL = "Ada King", "countess", "king@example.com", "https://example.com/king"
+			a.github.person("ada", now)
+			a.github.tokens["ada"] = provider.Token{}
+			b = a.browser()
+			b.login("github", "ada")
+			if got := b.whoami(); got != id {
+				t.Fatalf("got user %q, want %q", got, id)
+			}
+			acct, err := s.Account(t.Context(), key)
+			if err != nil || acct.Name != now.Name || acct.Username != now.Username || acct.Email != now.Email || acct.AvatarURL != now.AvatarURL {
+				t.Errorf("got %+v, %v", acct, err)
+			}
+			if tok, err := s.Token(t.Context(), key); err == nil {
+				t.Errorf("got a token of %d bytes, want none where the service gave none", len(tok.Sealed))
+			}
+			b = a.browser()
+			if name != "under a former ID" { // where another issuer's are other people
+				now.Issuer = "https://evil.example"
+				a.github.person("ada", now)
+				if resp := b.callback("github", b.begin("github"), "ada"); resp.StatusCode == http.StatusSeeOther {
+					t.Error("got in by another issuer")
+				}
+				now.Issuer = ""
+				a.github.person("ada", now)
+			}
+			u, err := s.User(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Disabled = true
+			if err := s.UpdateUser(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+			if resp := b.callback("github", b.begin("github"), "ada"); resp.StatusCode != http.StatusForbidden {
+				t.Errorf("disabled: got %d", resp.StatusCode)
+			}
+		})
+	}
+}
+
+// rename gives an account the key that it would have had before.
+func rename(t *testing.T, s *memstore.Store, from, to store.Key) {
+	t.Helper()
+	acct, err := s.Account(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acct.Key = to
+	if err := s.AddAccount(t.Context(), acct); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveAccount(t.Context(), from, []string{to.Provider}); err != nil {
+		t.Fatal(err)
+	}
+}
