@@ -209,34 +209,37 @@ func (w *bench) signUp() {
 	}, func() { signUp(w.b, w.s, rand.Text()) })
 }
 
-// The floor of a login is what it changes: the account, its token, a session.
+// The floor of a login is to find the account with its user and its token, and to
+// keep account, token and session, in one transaction.
 func (w *bench) login() {
-	stmts := []*sql.Stmt{
-		w.prepare("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?, updated_at = ?" +
-			" WHERE provider = ? AND subject = ?"),
-		w.prepare(putToken), w.prepare(insertSession),
-	}
+	find := w.prepare("SELECT a.user_id, a.issuer, a.sealed, u.name, u.disabled FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id" +
+		" WHERE a.provider = ? AND a.subject = ?")
+	keep := w.prepare("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?, updated_at = ?," +
+		" sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ?")
+	begin := w.prepare(insertSession)
+	ctx := w.b.Context()
 	beside(w.b, "login", func() {
-		n := w.next()
-		_, a := person(n)
+		_, a := person(w.next())
+		tx, err := w.pool.BeginTx(ctx, nil)
+		w.must(err)
+		var userID, issuer, name string
+		var sealed []byte
+		var disabled bool
+		w.must(tx.StmtContext(ctx, find).QueryRowContext(ctx, a.Provider, a.Subject).Scan(&userID, &issuer, &sealed, &name, &disabled))
 		now := time.Now().UnixMicro()
-		w.together(stmts,
-			[]any{a.Issuer, a.Email, a.Name, a.Username, a.AvatarURL, string(a.Profile), now, a.Provider, a.Subject},
-			[]any{make([]byte, 300), now, scopes, 0, a.Provider, a.Subject},
-			sessionValues(newSession("user"+n)))
+		_, err = tx.StmtContext(ctx, keep).ExecContext(ctx, a.Issuer, a.Email, a.Name, a.Username, a.AvatarURL, string(a.Profile), now,
+			make([]byte, 300), now, scopes, 0, a.Provider, a.Subject)
+		w.must(err)
+		_, err = tx.StmtContext(ctx, begin).ExecContext(ctx, sessionValues(newSession(userID))...)
+		w.must(err)
+		w.must(tx.Commit())
 	}, func() {
 		n := w.next()
-		_, a := person(n)
+		a, u, old, err := w.s.AccountUser(ctx, key(n))
+		w.must(err)
 		a.UpdatedAt = time.Now()
-		w.must(store.Transact(w.b.Context(), w.s, func(tx store.Store) error {
-			if err := tx.UpdateAccount(w.b.Context(), a); err != nil {
-				return err
-			}
-			if err := tx.PutToken(w.b.Context(), a.Key, sealedToken()); err != nil {
-				return err
-			}
-			return tx.CreateSession(w.b.Context(), newSession("user"+n))
-		}))
+		w.must(w.s.UpdateAccountToken(ctx, a, old, sealedToken()))
+		w.must(w.s.CreateSession(ctx, newSession(u.ID)))
 	})
 }
 
