@@ -111,33 +111,22 @@ func (m *Manager) KeepCallback(w http.ResponseWriter, r *http.Request, params ur
 	if err != nil {
 		return fail("too_long")
 	}
-	m.setSealed(w, m.postNameFor(w, r, state, b64.EncodedLen(len(sealed))), sealed, postLife)
+	m.setSealed(w, m.postNameFor(r, state, b64.EncodedLen(len(sealed))), sealed, postLife)
 	return nil
 }
 
-// postNameFor returns under which name so many characters are kept for that login,
-// and expires what is kept for logins that are over.
-func (m *Manager) postNameFor(w http.ResponseWriter, r *http.Request, state string, chars int) string {
-	flow, own := m.flowName(state), m.postName(state)
-	if _, n := findCookie(r, flow); n != 1 {
+// postNameFor returns under which name so many characters are kept for that login.
+func (m *Manager) postNameFor(r *http.Request, state string, chars int) string {
+	own := m.postName(state)
+	if _, n := findCookie(r, m.flowName(state)); n != 1 {
 		return m.postCookie
 	}
-	used, seen := size(own, chars), 0
+	used := size(own, chars)
 	eachCookie(r, m.flowPrefix, func(name, value string) bool {
-		seen++
-		if name == own {
-			return seen < flowsSeen
+		if name != own {
+			used += size(name, len(value))
 		}
-		if m.isPost(name) {
-			if _, n := findCookie(r, m.flowPrefix+name[len(m.flowPrefix)+len(postMiddle):]); n != 1 {
-				if cookieName(name) {
-					m.expireCookie(w, name)
-				}
-				return seen < flowsSeen
-			}
-		}
-		used += size(name, len(value))
-		return seen < flowsSeen
+		return used <= flowsBudget
 	})
 	if used > flowsBudget {
 		return m.postCookie
