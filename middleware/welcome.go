@@ -23,18 +23,13 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 	if err := a.admit(ctx, v.id); err != nil {
 		return err
 	}
-	var err error
-	for range maxTries {
+	done, err := a.comeBack(ctx, v, who, began)
+	for try := 0; !done && try < maxTries; try++ {
 		v.user, v.account, v.signedUp, v.linked = nil, nil, false, false
-		var known bool
-		if known, err = a.comeBack(ctx, v, who, began); !known {
-			err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
-				return a.enter(ctx, tx, v, who, began)
-			})
-		}
-		if !errors.Is(err, store.ErrExists) {
-			break
-		}
+		err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
+			return a.enter(ctx, tx, v, who, began)
+		})
+		done = !errors.Is(err, store.ErrExists)
 	}
 	err = a.judged(a.allOrNothing(ctx, v, err))
 	if err == nil && v.linked {
@@ -69,32 +64,37 @@ func (a *Auth) judged(err error) error {
 // comeBack is enter for someone whose account is there, on a store that needs no
 // transaction for that. It reports false, with nothing done, if enter has to look
 // at it.
-func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, began string) (known bool, err error) {
+func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, began string) (done bool, err error) {
 	keeper, ok := a.cfg.Store.(store.LoginKeeper)
 	if !ok {
 		return false, nil
 	}
-	acct, u, old, err := keeper.AccountUser(ctx, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
-		return false, nil
-	case err != nil:
-		return true, err
+	for range maxTries {
+		acct, u, old, err := keeper.AccountUser(ctx, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
+		switch {
+		case errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
+			return false, nil
+		case err != nil:
+			return true, err
+		}
+		if err := mayReplace(who, began, acct.UserID); err != nil {
+			return true, err
+		}
+		if u.Disabled {
+			return true, because("user_disabled", ErrNotAdmitted)
+		}
+		v.user, v.account = u, acct
+		a.describe(v)
+		sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return old, nil })
+		err = keeper.UpdateAccountToken(ctx, acct, old, sealed)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return false, nil // it was removed meanwhile
+		case !errors.Is(err, store.ErrExists):
+			return true, err
+		}
 	}
-	if err := mayReplace(who, began, acct.UserID); err != nil {
-		return true, err
-	}
-	if u.Disabled {
-		return true, because("user_disabled", ErrNotAdmitted)
-	}
-	v.user, v.account = u, acct
-	a.describe(v)
-	sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return old, nil })
-	if err = keeper.UpdateAccountToken(ctx, acct, old, sealed); errors.Is(err, store.ErrNotFound) {
-		v.user, v.account = nil, nil // it was removed meanwhile
-		return false, nil
-	}
-	return true, err
+	return false, nil // others log in as the same person all the time, and in a transaction they wait
 }
 
 // mayReplace refuses a login that would take the browser from somebody else than
