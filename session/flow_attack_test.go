@@ -19,6 +19,7 @@ func TestCallbackOfNoFlow(t *testing.T) {
 		{"short", own.State[:42], "state_malformed"},
 		{"long", own.State + "A", "state_malformed"},
 		{"another spelling", own.State[:42] + "_", "state_malformed"},
+		{"a newline", strings.Repeat("A", 42) + "\n", "state_malformed"},
 		{"standard base64", strings.Repeat("+", 43), "state_malformed"},
 		{"random", session.NewState(), "tx_missing"},
 		{"of another browser", theirs.State, "tx_missing"},

@@ -347,6 +347,23 @@ func TestKeepCallbackFlood(t *testing.T) {
 	}
 }
 
+// What comes once more takes the place of what was kept: it needs no room beside it.
+func TestKeepCallbackTwice(t *testing.T) {
+	w, b := newWorld(t), newBrowser(t)
+	state := b.flows(w.m, 1)[0]
+	for _, code := range []string{"a", "b"} {
+		if err := b.keepCallback(w.m, url.Values{"state": {state}, "code": {strings.Repeat(code, 2600)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := b.names("__Host-session-"); len(got) != 2 {
+		t.Errorf("got cookies %v, want the flow and one", got)
+	}
+	if got, err := b.takePost(w.m, state); err != nil || !strings.HasPrefix(got.Get("code"), "b") {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 // What is kept goes with its login at a logout.
 func TestKeepCallbackAndLogout(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
