@@ -69,6 +69,7 @@ func TestRedirectIsJudgedEachTime(t *testing.T) {
 		{provider.Redirect{URL: page + "?state=2"}, true},
 		{provider.Redirect{URL: page}, true},
 		{provider.Redirect{URL: page + "?state=2#wechat_redirect"}, true},
+		{provider.Redirect{URL: page + "?state=2#%zz"}, false},
 		{provider.Redirect{URL: page + "?state=2\r\nSet-Cookie: a=b"}, false},
 		{provider.Redirect{URL: page + "?state=2\x7f"}, false},
 		{provider.Redirect{URL: page + "?state=2", Memo: strings.Repeat("m", maxMemo+1)}, false},
@@ -88,6 +89,23 @@ func TestRedirectIsJudgedEachTime(t *testing.T) {
 			t.Errorf("%q: kept %q", tc.redirect.URL, kept)
 		}
 	}
+}
+
+// What one login was sent to makes no difference to how the next is judged.
+func FuzzRedirectAfterAnother(f *testing.F) {
+	for _, s := range []string{"", "?a=b", "?a#b", "?a#%zz", "#x?y", "#x?%zz", "?\x01", "/x", "@x", ":80", "?a b", "?%zz", "?\xff", "\\x"} {
+		f.Add("?a=b", s)
+		f.Add("#x?y", s)
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		const page = "https://op.example"
+		used, unused := &entry{}, &entry{}
+		_ = used.checkRedirect(provider.Redirect{URL: page + before}) // good or not
+		to := provider.Redirect{URL: page + after}
+		if got, want := used.checkRedirect(to), unused.checkRedirect(to); (got == nil) != (want == nil) {
+			t.Errorf("%q after %q: got %v, want %v", after, before, got, want)
+		}
+	})
 }
 
 func TestDeadline(t *testing.T) {

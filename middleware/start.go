@@ -162,11 +162,14 @@ func (a *Auth) onBegin(ctx context.Context, e *entry, req provider.Request) (pro
 }
 
 // checkRedirect refuses what a provider made if it cannot be kept, or if no person
-// may be sent there. A service has one page for every login, so that the last
-// one is known to be good, and the query is not parsed to learn that again.
+// may be sent there. A service has one page for all logins. Of the page that the
+// last one was sent to, which is good, only the query must be looked at.
 func (e *entry) checkRedirect(to provider.Redirect) error {
 	if len(to.Memo) > maxMemo {
 		return errors.New("memo: want at most 1,024 bytes")
+	}
+	if strings.Contains(to.URL, "#") {
+		return checkAuthURL(to.URL) // a fragment can be bad, too
 	}
 	page, query, _ := strings.Cut(to.URL, "?")
 	if good := e.page.Load(); good != nil && *good == page && !hasControl(query) {

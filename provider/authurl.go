@@ -28,9 +28,9 @@ func (g *grant) reserved(name string) bool {
 type front struct{ page, callback, text string }
 
 // authURL returns the page to send the browser to. Params come from the engine
-// and win over those of the definition, the options and the request; those of
-// the request that are the protocol's own are dropped. Verifier and nonce are
-// "" where the service takes none.
+// and win over those of the definition, the options and the request, of which
+// the protocol's own are dropped. Verifier and nonce are "" where the service
+// takes none.
 //
 // It is written by hand: a login begins far more often than it ends, and anybody
 // can make one begin.

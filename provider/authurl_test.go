@@ -100,3 +100,35 @@ func TestAuthorizationURLIsOfItsOwnLogin(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// Check reports a parameter of the protocol's own, of the definition or an option.
+// Who does not ask it has none that stands twice, nor one in place of ours.
+func TestDefinitionAndOptionsSetNothingOfTheProtocol(t *testing.T) {
+	evil := url.Values{"state": {"evil"}, "nonce": {"evil"}, "response_mode": {"query"}, "response_type": {"token"}, "own": {"1"}}
+	p := provider.OIDC{
+		Info: provider.Info{ID: "op", Name: "OP"}, Issuer: "https://op.example", KeysURL: "https://op.example/keys", PostsBack: true, Params: evil,
+		Endpoint: oauth2.Endpoint{AuthURL: "https://op.example/authorize?tenant=1", TokenURL: "https://op.example/token"},
+	}.New("client", "secret", provider.WithParam("code_challenge", "evil"), provider.WithParam("own", "2"))
+	if provider.Check(p) == nil {
+		t.Error("Check says nothing of them")
+	}
+	for range 2 {
+		to, err := p.Begin(t.Context(), provider.Request{State: "ours", CallbackURL: "https://app.example/back"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(to.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		for name, values := range q {
+			if len(values) != 1 || values[0] == "evil" {
+				t.Errorf("%s: got %q", name, values)
+			}
+		}
+		if q.Get("state") != "ours" || q.Get("response_mode") != "form_post" || q.Get("response_type") != "code" || q.Get("own") != "2" || q.Get("tenant") != "1" {
+			t.Errorf("got %v", q)
+		}
+	}
+}

@@ -91,9 +91,12 @@ func (s *Store) nest(ctx context.Context, f func(store.Store) error) error {
 	s.leave()
 	ok := false
 	defer func() {
-		if !ok {
-			s.tx.mu.Lock()
-			defer s.tx.mu.Unlock()
+		if ok {
+			return
+		}
+		s.tx.mu.Lock()
+		defer s.tx.mu.Unlock()
+		if !s.tx.done { // or it is being committed, without the lock
 			s.tx.restore(before)
 		}
 	}()
