@@ -255,8 +255,9 @@ func (h *byHand) bare(w http.ResponseWriter, _ *http.Request) {
 
 // ideal is the least that a beginning can cost that is safe: it is begun by a page
 // of the app, returns to a page of the app, ends in time, stands beside others in
-// the same browser, and is in no cache. It knows one service and nothing else that
-// can go wrong.
+// the same browser under a name that gives nothing of its state away, has the
+// headers of every answer about a login, and is in no cache. It knows one service
+// and nothing else that can go wrong.
 func (h *byHand) ideal(w http.ResponseWriter, r *http.Request) {
 	if site := r.Header["Sec-Fetch-Site"]; len(site) != 1 || site[0] != "same-origin" {
 		h.must(errors.New("another site"))
@@ -273,7 +274,7 @@ func (h *byHand) ideal(w http.ResponseWriter, r *http.Request) {
 var idealNoStore, idealNoReferrer = []string{"no-store"}, []string{"no-referrer"}
 
 // write answers with a URL and a cookie. Without a name, that of the cookie is made
-// from the state.
+// from a hash of the state.
 func (h *byHand) write(w http.ResponseWriter, name, returnTo string, began int64) {
 	var random [96]byte
 	_, _ = rand.Read(random[:])

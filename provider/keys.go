@@ -36,12 +36,12 @@ type keySet struct {
 	header atomic.Pointer[knownHeader] // of the last good token; nil before there was one
 }
 
-// A knownHeader is the header of a token that was good. All tokens that a key signs
-// bear the same one.
+// A knownHeader is the header of a token that was good. Nearly all tokens that a
+// key signs bear the same one.
 type knownHeader struct {
 	text          string // in base64, as it was signed
 	alg, kid, typ string
-	read          jose.Signature // as go-jose reads it, without a signature
+	read          jose.Signature // as go-jose reads it, to be given another signature
 }
 
 // A publicKey is a key that may verify signatures.
