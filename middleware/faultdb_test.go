@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -45,7 +46,7 @@ type faultDB struct {
 func openFaulty(t *testing.T) (*gormstore.Store, *faultDB) {
 	t.Helper()
 	f := new(faultDB)
-	name := "faulty " + t.Name()
+	name := "faulty " + t.Name() + " " + rand.Text() // a test may run more than once
 	sql.Register(name, f)
 	s, err := gormstore.Open(sqlite.New(sqlite.Config{DriverName: name, DSN: filepath.Join(t.TempDir(), "app.db")}))
 	if err != nil {

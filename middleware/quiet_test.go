@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -231,10 +232,13 @@ func TestBeginAllocatesLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, r, w := unread(auth.Handler()), loginRequest(), &sink{h: make(http.Header)}
-	n := testing.AllocsPerRun(100, func() {
-		clear(w.h)
-		h.ServeHTTP(w, r)
-	})
+	n := math.Inf(1)
+	for range 5 { // since what another test has left running allocates, too
+		n = min(n, testing.AllocsPerRun(100, func() {
+			clear(w.h)
+			h.ServeHTTP(w, r)
+		}))
+	}
 	if to := w.h.Get("Location"); !strings.HasPrefix(to, "https://op.example.com/authorize?") {
 		t.Fatalf("got %q", to)
 	}
