@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/provider"
 	"golang.org/x/oauth2"
@@ -129,6 +130,20 @@ func TestDefinitionAndOptionsSetNothingOfTheProtocol(t *testing.T) {
 		}
 		if q.Get("state") != "ours" || q.Get("response_mode") != "form_post" || q.Get("response_type") != "code" || q.Get("own") != "2" || q.Get("tenant") != "1" {
 			t.Errorf("got %v", q)
+		}
+	}
+}
+
+// A server may move its page; where people are sent follows its metadata.
+func TestAuthorizationURLFollowsMetadata(t *testing.T) {
+	op := newOP()
+	p := op.provider()
+	for _, page := range []string{opIssuer + "/authorize", opIssuer + "/authorize2"} {
+		op.metadata = set("authorization_endpoint", page)
+		op.clock.add(time.Hour)
+		to, err := p.Begin(t.Context(), provider.Request{State: "state", CallbackURL: "https://app.example/back"})
+		if err != nil || !strings.HasPrefix(to.URL, page+"?") {
+			t.Errorf("got %.60q, %v", to.URL, err)
 		}
 	}
 }

@@ -170,3 +170,25 @@ func FuzzCallback(f *testing.F) {
 		}
 	})
 }
+
+// What a provider that wraps another adds to one parameter is not in the next.
+func TestCallbackParamsStandApart(t *testing.T) {
+	given := url.Values{"state": {"s"}}
+	for c := 'a'; c <= 'z'; c++ {
+		given.Set(string(c), "own")
+	}
+	cb, err := provider.NewCallback(provider.Request{State: "s", CallbackURL: "https://app.example/back"}, "", given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := cb.Params()
+	given.Set("a", "given")
+	for name := range params {
+		params.Add(name, "added")
+	}
+	for name, values := range params {
+		if len(values) != 2 || values[0] == "added" || values[1] != "added" || cb.Param(name) != values[0] || values[0] == "given" {
+			t.Errorf("%s: got %q, of %q", name, values, cb.Param(name))
+		}
+	}
+}

@@ -211,6 +211,21 @@ func TestOIDCIDTokenWins(t *testing.T) {
 	}
 }
 
+// That an address is verified says nothing where there is none.
+func TestOIDCVerifiedWithoutAnAddress(t *testing.T) {
+	for _, address := range []any{nil, "jane@example.com"} {
+		op := newOP()
+		op.claims = func(c map[string]any) { c["email"], c["email_verified"] = address, true }
+		id, _, err := op.login(t, op.provider(func(d *provider.OIDC) { d.NoUserInfo = true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := strings.Contains(string(id.Raw), "email_verified"); kept != (address != nil) {
+			t.Errorf("%v: got %s", address, id.Raw)
+		}
+	}
+}
+
 func TestOIDCNoUserInfo(t *testing.T) {
 	op := newOP()
 	op.mustLogin(t, op.provider(func(d *provider.OIDC) { d.NoUserInfo = true }))
