@@ -119,6 +119,18 @@ func (b *backend) CreateSession(ctx context.Context, s *store.Session) error {
 	return err
 }
 
+func (b *backend) CreateCounted(ctx context.Context, s *store.Session) (int, error) {
+	if err := b.call("CreateCounted"); err != nil {
+		return 0, err
+	}
+	n, err := b.Store.CreateCounted(ctx, s)
+	if err == nil {
+		err = b.lost("CreateCounted")
+	}
+	b.done("CreateCounted")
+	return n, err
+}
+
 func (b *backend) Session(ctx context.Context, id string) (*store.Session, error) {
 	if err := b.call("Session"); err != nil {
 		return nil, err

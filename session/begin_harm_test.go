@@ -23,7 +23,7 @@ func (w *world) failNth(n int) *int {
 		clear(w.store.once)
 		if *steps == n {
 			for _, op := range []string{
-				"CreateSession", "Session", "SessionUser", "UserSessions", "ReplaceSessions", "SessionValues", "SwapSessionValues", "DeleteSession",
+				"CreateSession", "Session", "SessionUser", "UserSessions", "ReplaceSessions", "CreateCounted", "SessionValues", "SwapSessionValues", "DeleteSession",
 				"Mark", "CreateRemembered", "Remembered", "UserRemembered", "DeleteRemembered",
 			} {
 				w.store.once[op] = errDown

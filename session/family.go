@@ -66,16 +66,24 @@ func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, befor
 	if err != nil {
 		return err
 	}
-	c, err := m.succession(ctx, s, before, over)
-	if err != nil {
-		return err
+	var c *succession
+	countable := m.countable(before)
+	if !countable {
+		if c, err = m.succession(ctx, s, before, over); err != nil {
+			return err
+		}
 	}
 	if f != nil {
 		if err := m.remember(ctx, f, s, over); err != nil {
 			return err
 		}
 	}
-	if err := m.succeed(ctx, c); err != nil {
+	if countable {
+		c, err = m.succeedCounted(ctx, s, over)
+	} else {
+		err = m.succeed(ctx, c)
+	}
+	if err != nil {
 		return errors.Join(err, m.unremember(ctx, s.Family))
 	}
 	for i := 0; err == nil && i < len(over); i++ {

@@ -151,10 +151,10 @@ func TestMaxPerUserAtRestore(t *testing.T) {
 
 func TestBeginRememberedFailures(t *testing.T) {
 	failed := map[string]bool{}
-	for _, kind := range []func(*session.Config){func(*session.Config) {}, least, func(c *session.Config) {
+	for _, kind := range []func(*session.Config){func(*session.Config) {}, listing, least, func(c *session.Config) {
 		c.Cookies = &broken{Store: sessions.NewCookieStore(gorillaKey), onSave: errDown}
 	}} {
-		for _, op := range []string{"UserRemembered", "CreateRemembered", "UserSessions", "CreateSession", "ReplaceSessions", "Session", "Remembered", "DeleteRemembered"} {
+		for _, op := range []string{"UserRemembered", "CreateRemembered", "UserSessions", "CreateSession", "CreateCounted", "ReplaceSessions", "Session", "Remembered", "DeleteRemembered"} {
 			w := newWorld(t, remembering)
 			b := newBrowser(t)
 			w.remember(b)
@@ -177,7 +177,7 @@ func TestBeginRememberedFailures(t *testing.T) {
 			}
 		}
 	}
-	if len(failed) != 8 {
+	if len(failed) != 9 {
 		t.Errorf("only %v made a login fail", failed)
 	}
 }

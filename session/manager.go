@@ -41,6 +41,8 @@ type Manager struct {
 	noValues error        // why Store can keep no values, if it cannot
 	inSteps  atomic.Bool  // the store was found to be no store.SessionReplacer
 
+	uncounted atomic.Bool // the store was found to be no store.SessionCounter
+
 	patience patience // with the store
 	rooms    sync.Pool
 }

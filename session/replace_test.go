@@ -161,7 +161,7 @@ func TestBeginRollsBackWhenTheRequestIsGivenUp(t *testing.T) {
 // A login is one step for the store, if it can: whoever looks meanwhile sees the
 // session before or the one after.
 func TestBeginInOneStep(t *testing.T) {
-	w, b := newWorld(t, func(c *session.Config) { c.MaxPerUser = 2 }), newBrowser(t)
+	w, b := newWorld(t, listing, func(c *session.Config) { c.MaxPerUser = 2 }), newBrowser(t)
 	for range 2 {
 		w.clock.add(time.Second)
 		w.login(newBrowser(t))
@@ -195,18 +195,28 @@ func (c *cannot) ReplaceSessions(context.Context, *store.Session, []byte, []stri
 	return fmt.Errorf("a store around another: %w", errors.ErrUnsupported)
 }
 
+func (c *cannot) CreateCounted(context.Context, *store.Session) (int, error) {
+	c.call("CreateCounted")
+	return 0, fmt.Errorf("a store around another: %w", errors.ErrUnsupported)
+}
+
 func TestStoreIsAskedOnceWhetherItCan(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(func(c *session.Config) { c.Store = &cannot{w.store} })
 	b := newBrowser(t)
+	w.loginAs(b, m, w.user)
+	b.forget(cookieName)
+	if err := m.EndAll(t.Context(), w.user.ID, ""); err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		w.loginAs(b, m, w.user)
 		if err := b.do("POST", m.Renew); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := w.store.count("ReplaceSessions", "RenewSession"); n != 1 {
-		t.Errorf("asked %d times", n)
+	if n, counted := w.store.count("ReplaceSessions", "RenewSession"), w.store.count("CreateCounted"); n != 1 || counted != 1 {
+		t.Errorf("asked %d times to replace, and %d times to count", n, counted)
 	}
 	w.wantUser(b, m)
 	if list, _ := m.List(t.Context(), w.user.ID); len(list) != 1 {
@@ -261,6 +271,10 @@ func (f forwarder) ReplaceSessions(ctx context.Context, s *store.Session, values
 
 func (f forwarder) RenewSession(ctx context.Context, id string, s *store.Session) error {
 	return store.RenewSession(ctx, f.Sessions, id, s)
+}
+
+func (f forwarder) CreateCounted(ctx context.Context, s *store.Session) (int, error) {
+	return store.CreateCounted(ctx, f.Sessions, s)
 }
 
 func (f forwarder) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {

@@ -58,10 +58,25 @@ func elsewhere(c *session.Config) {
 // least makes the store one that can do no more than it must.
 func least(c *session.Config) { c.Store = struct{ store.Sessions }{c.Store} }
 
-// atOnceAndInSteps runs f with a store that replaces sessions in one step, and
-// with one that cannot.
+// A lister is a store that does not count sessions: a login asks for the list.
+type lister struct{ *backend }
+
+// CreateCounted is not that of a [store.SessionCounter].
+func (lister) CreateCounted() {}
+
+func listing(c *session.Config) {
+	if b, ok := c.Store.(*backend); ok {
+		c.Store, c.Users = lister{b}, lister{b}
+	} else {
+		c.Store = struct{ store.SessionReplacer }{c.Store.(store.SessionReplacer)}
+	}
+}
+
+// atOnceAndInSteps runs f with a store that replaces sessions in one step and
+// counts them, with one that does not count, and with one that can neither.
 func atOnceAndInSteps(t *testing.T, f func(t *testing.T, kind func(*session.Config))) {
 	t.Run("at once", func(t *testing.T) { f(t, func(*session.Config) {}) })
+	t.Run("uncounted", func(t *testing.T) { f(t, listing) })
 	t.Run("in steps", func(t *testing.T) { f(t, least) })
 }
 

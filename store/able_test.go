@@ -20,6 +20,7 @@ func TestUnsupported(t *testing.T) {
 	for name, err := range map[string]error{
 		"ReplaceSessions":   store.ReplaceSessions(ctx, s, session, nil, nil),
 		"RenewSession":      store.RenewSession(ctx, s, "s0", session),
+		"CreateCounted":     first(store.CreateCounted(ctx, s, session)),
 		"SessionValues":     second(store.SessionValues(ctx, s, "s1")),
 		"SwapSessionValues": store.SwapSessionValues(ctx, s, "s1", nil, []byte("x")),
 		"SIDSessions":       first(store.SIDSessions(ctx, s, "acme", "1")),
@@ -59,6 +60,21 @@ func TestReplaceSessions(t *testing.T) {
 	session, values, err := store.SessionValues(ctx, s, "s2")
 	if err != nil || session.UserID != "u" || string(values) != "cart" {
 		t.Errorf("got %v, %q, %v; want the renewed session with its values", session, values, err)
+	}
+}
+
+func TestCreateCounted(t *testing.T) {
+	ctx := t.Context()
+	s := memstore.New()
+	end := time.Now().Add(time.Hour)
+	for i, id := range []string{"s1", "s2"} {
+		n, err := store.CreateCounted(ctx, s, &store.Session{ID: id, UserID: "u", ExpiresAt: end})
+		if err != nil || n != i+1 {
+			t.Errorf("%s: got %d, %v; want %d", id, n, err, i+1)
+		}
+	}
+	if _, err := store.CreateCounted(ctx, s, &store.Session{ID: "s1", UserID: "u", ExpiresAt: end}); !errors.Is(err, store.ErrExists) {
+		t.Errorf("got error %v, want %v", err, store.ErrExists)
 	}
 }
 

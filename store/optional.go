@@ -52,8 +52,8 @@ type Transactor interface {
 	// through its Store remains, and Transact returns that error. F may run
 	// more than once, if the database asks for it, and must not use another
 	// Store of the same database. That Store is whatever this one is of
-	// [SessionReplacer], [SessionValuer], [SIDFinder], [MarkFinder] and
-	// [Rememberer].
+	// [SessionReplacer], [SessionCounter], [SessionValuer], [SIDFinder],
+	// [MarkFinder] and [Rememberer].
 	Transact(ctx context.Context, f func(Store) error) error
 }
 

@@ -16,6 +16,8 @@
 //   - [LoginKeeper]: without it, a login takes a transaction of some seven steps.
 //   - [SessionReplacer]: without it, a login or renewal takes several steps, and
 //     who is stopped between them may have two sessions for a while.
+//   - [SessionCounter]: without it, a login asks for the list of its user's sessions
+//     before it begins one.
 //   - [SessionValuer]: without it, an app keeps nothing with sessions, and visitors
 //     have none. A CarryOver in the settings is refused.
 //   - [SIDFinder]: without it, a service that ends a session of its own, and does

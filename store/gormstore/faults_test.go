@@ -151,6 +151,10 @@ func writes(ctx context.Context, s *gormstore.Store, u *store.User, a *store.Acc
 		"ReplaceSessions, many": func() error {
 			return s.ReplaceSessions(ctx, newSession(u.ID), nil, crowd(0, 60))
 		},
+		"CreateCounted": func() error {
+			_, err := s.CreateCounted(ctx, newSession(u.ID))
+			return err
+		},
 		"RenewSession": func() error { return s.RenewSession(ctx, "s1", newSession(u.ID)) },
 		"Mark":         func() error { return s.Mark(ctx, "new", time.Now().Add(time.Hour)) },
 		"Transact": func() error {

@@ -34,7 +34,7 @@ func newPrepared(sh *shared, pool gorm.ConnPool) *prepared {
 	// Not all of them, because each takes room on every connection.
 	for _, query := range []string{
 		t.session, t.sessionUser, t.touchSession, t.user, // a request
-		t.accountUser, t.updateAccountToken, t.account, t.insertUser, t.insertAccount, t.updateAccount, t.putToken, t.insertSession, t.insertMark, t.deleteSession, // a login
+		t.accountUser, t.updateAccountToken, t.account, t.insertUser, t.insertAccount, t.updateAccount, t.putToken, t.insertSession, t.countSessions, t.insertMark, t.deleteSession, // a login
 		t.renewSession, t.sessionValues, t.firstValues, t.swapValues, // a session that goes on
 		t.remembered, t.swapRemembered, // and one that begins again
 		t.token, t.leaseByDatabase, t.swapToken, // a renewal

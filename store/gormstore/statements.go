@@ -16,6 +16,7 @@ type statements struct {
 	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
 	renewSession, sidSessions, sessionValues, firstValues, swapValues            string
 	mark, insertMark, renewMark                                                  string
+	countSessions, insertCounted                                                 string
 	remembered, userRemembered, sidRemembered, insertRemembered, swapRemembered  string
 	deleteRemembered, deleteAllRemembered, deleteOtherRemembered                 string
 	expiredSessions, expiredMarks, expiredRemembered                             string
@@ -28,9 +29,12 @@ const (
 )
 
 const (
-	userColumns       = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
-	accountColumns    = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
-	sessionColumns    = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip, s.issuer, s.family"
+	userColumns    = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
+	accountColumns = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
+	sessionColumns = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip, s.issuer, s.family"
+	newSession     = "{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip," +
+		" issuer, family, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"
+	countSessions     = "SELECT count(*) FROM gatepass_sessions WHERE user_id = ? AND expires_at > ?"
 	rememberedColumns = "user_id, provider, subject, issuer, sid, validator, former, created_at, used_at, expires_at, user_agent, ip"
 )
 
@@ -83,8 +87,9 @@ func (d dialect) statements() statements {
 			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
 		sidSessions: d.render("SELECT " + sessionColumns + ", s.id FROM gatepass_sessions s WHERE {sid} AND provider = ? AND expires_at > ?" +
 			" ORDER BY s.seen_at DESC, s.created_at DESC, s.id"),
-		insertSession: d.render("{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip," +
-			" issuer, family, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"),
+		insertSession: d.render(newSession),
+		countSessions: d.render(countSessions),
+		insertCounted: d.render(newSession + " RETURNING (" + countSessions + ")"), // for PostgreSQL alone
 		renewSession: d.render("{update} gatepass_sessions SET id = ?, user_id = ?, provider = ?, subject = ?, sid = ?, auth_time = ?, reauthed = ?," +
 			" created_at = ?, seen_at = ?, expires_at = ?, user_agent = ?, ip = ?, issuer = ?, family = ? WHERE id = ? AND expires_at > ?{free}"),
 		touchSession: d.render("UPDATE gatepass_sessions SET seen_at = ?, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END" +

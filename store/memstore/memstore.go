@@ -32,6 +32,7 @@ var (
 	_ store.Transactor        = (*Store)(nil)
 	_ store.LoginKeeper       = (*Store)(nil)
 	_ store.SessionReplacer   = (*Store)(nil)
+	_ store.SessionCounter    = (*Store)(nil)
 	_ store.SessionValuer     = (*Store)(nil)
 	_ store.SIDFinder         = (*Store)(nil)
 	_ store.MarkFinder        = (*Store)(nil)

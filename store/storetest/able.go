@@ -41,7 +41,7 @@ func ableRules() []rule {
 					}
 				}
 				wantSession(ctx, t, s, want)
-				wantEnded(ctx, t, s, "done2", "done3")
+				wantEnded(ctx, t, s, "done2", "done3", "done4")
 				if v, ok := s.(store.SessionValuer); ok {
 					wantValues(ctx, t, v, "done1", nil)
 				}
@@ -83,6 +83,9 @@ func calls(ctx context.Context, s store.Store, u *store.User) []step {
 	if r, ok := s.(store.SessionReplacer); ok {
 		add("ReplaceSessions", func() error { return r.ReplaceSessions(ctx, whole(u, "done2"), nil, []string{"done1"}) })
 		add("RenewSession", func() error { return r.RenewSession(ctx, "done1", whole(u, "done3")) })
+	}
+	if c, ok := s.(store.SessionCounter); ok {
+		add("CreateCounted", func() error { _, err := c.CreateCounted(ctx, whole(u, "done4")); return err })
 	}
 	if v, ok := s.(store.SessionValuer); ok {
 		add("SessionValues", func() error { _, _, err := v.SessionValues(ctx, "done1"); return err })
@@ -147,6 +150,15 @@ func moreLife(ctx context.Context, s store.Store, name string) error {
 			before := id
 			id += "-3"
 			return r.ReplaceSessions(ctx, whole(u, id), nil, []string{before})
+		})
+	}
+	if c, ok := s.(store.SessionCounter); ok {
+		add("CreateCounted", func() error {
+			n, err := c.CreateCounted(ctx, visit(u, name+"-counted"))
+			if err == nil && n != 2 {
+				err = fmt.Errorf("got %d sessions, want 2", n)
+			}
+			return err
 		})
 	}
 	if f, ok := s.(store.SIDFinder); ok {

@@ -105,6 +105,11 @@ type outer struct {
 	swapSessionValues func(ctx context.Context, id string, old, values []byte) error
 	sidSessions       func(ctx context.Context, provider, sid string) ([]store.Session, error)
 	deleteRemembered  func(ctx context.Context, id string) error
+	createCounted     func(ctx context.Context, session *store.Session) (int, error)
+}
+
+func (s outer) CreateCounted(ctx context.Context, session *store.Session) (int, error) {
+	return s.createCounted(ctx, session)
 }
 
 func (s outer) RenewSession(ctx context.Context, id string, session *store.Session) error {
@@ -123,24 +128,25 @@ func (s outer) DeleteRemembered(ctx context.Context, id string) error {
 	return s.deleteRemembered(ctx, id)
 }
 
-func withinFaults() map[string]func(*faulty) {
-	// within makes fault change the Store of each transaction. What after is given
-	// runs when the transaction has ended, however that was.
-	within := func(s *faulty, fault func(tx *outer, after func(func()))) {
-		s.transact = func(ctx context.Context, f func(store.Store) error) error {
-			var later []func()
-			err := s.Store.Transact(ctx, func(tx store.Store) error {
-				m := tx.(*memstore.Store)
-				o := &outer{m, m.RenewSession, m.SwapSessionValues, m.SIDSessions, m.DeleteRemembered}
-				fault(o, func(f func()) { later = append(later, f) })
-				return f(*o)
-			})
-			for _, f := range later {
-				f()
-			}
-			return err
+// inTransactions makes fault change the Store of each transaction. What after is
+// given runs when the transaction has ended, however that was.
+func inTransactions(s *faulty, fault func(tx *outer, after func(func()))) {
+	s.transact = func(ctx context.Context, f func(store.Store) error) error {
+		var later []func()
+		err := s.Store.Transact(ctx, func(tx store.Store) error {
+			m := tx.(*memstore.Store)
+			o := &outer{m, m.RenewSession, m.SwapSessionValues, m.SIDSessions, m.DeleteRemembered, m.CreateCounted}
+			fault(o, func(f func()) { later = append(later, f) })
+			return f(*o)
+		})
+		for _, f := range later {
+			f()
 		}
+		return err
 	}
+}
+
+func withinFaults() map[string]func(*faulty) {
 	return map[string]func(*faulty){
 		"TransactDoesAsMuch": func(s *faulty) {
 			s.transact = func(ctx context.Context, f func(store.Store) error) error {
@@ -148,7 +154,7 @@ func withinFaults() map[string]func(*faulty) {
 			}
 		},
 		"TransactReplaces": func(s *faulty) { // a renewal outlives the transaction that undoes it
-			within(s, func(tx *outer, after func(func())) {
+			inTransactions(s, func(tx *outer, after func(func())) {
 				tx.renewSession = func(ctx context.Context, id string, session *store.Session) error {
 					err := tx.Store.RenewSession(ctx, id, session)
 					if err == nil && id == "former" {
@@ -159,7 +165,7 @@ func withinFaults() map[string]func(*faulty) {
 			})
 		},
 		"TransactSwapsValues": func(s *faulty) {
-			within(s, func(tx *outer, after func(func())) {
+			inTransactions(s, func(tx *outer, after func(func())) {
 				tx.swapSessionValues = func(ctx context.Context, id string, old, values []byte) error {
 					err := tx.Store.SwapSessionValues(ctx, id, old, values)
 					if err == nil {
@@ -170,10 +176,10 @@ func withinFaults() map[string]func(*faulty) {
 			})
 		},
 		"TransactFinds": func(s *faulty) { // asks outside
-			within(s, func(tx *outer, _ func(func())) { tx.sidSessions = s.Store.SIDSessions })
+			inTransactions(s, func(tx *outer, _ func(func())) { tx.sidSessions = s.Store.SIDSessions })
 		},
 		"TransactRemembers": func(s *faulty) {
-			within(s, func(tx *outer, after func(func())) {
+			inTransactions(s, func(tx *outer, after func(func())) {
 				tx.deleteRemembered = func(ctx context.Context, id string) error {
 					after(func() { _ = s.Store.DeleteRemembered(ctx, id) })
 					return tx.Store.DeleteRemembered(ctx, id)

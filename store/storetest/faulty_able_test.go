@@ -13,6 +13,7 @@ type able struct {
 	updateAccountToken   func(ctx context.Context, a *store.Account, old, t *store.Token) error
 	replaceSessions      func(ctx context.Context, session *store.Session, values []byte, over []string) error
 	renewSession         func(ctx context.Context, id string, session *store.Session) error
+	createCounted        func(ctx context.Context, session *store.Session) (int, error)
 	sessionValues        func(ctx context.Context, id string) (*store.Session, []byte, error)
 	swapSessionValues    func(ctx context.Context, id string, old, values []byte) error
 	sidSessions          func(ctx context.Context, provider, sid string) ([]store.Session, error)
@@ -33,6 +34,7 @@ func ableOf(m *memstore.Store) able {
 		updateAccountToken:   m.UpdateAccountToken,
 		replaceSessions:      m.ReplaceSessions,
 		renewSession:         m.RenewSession,
+		createCounted:        m.CreateCounted,
 		sessionValues:        m.SessionValues,
 		swapSessionValues:    m.SwapSessionValues,
 		sidSessions:          m.SIDSessions,
@@ -62,6 +64,10 @@ func (s *faulty) ReplaceSessions(ctx context.Context, session *store.Session, va
 
 func (s *faulty) RenewSession(ctx context.Context, id string, session *store.Session) error {
 	return s.renewSession(ctx, id, session)
+}
+
+func (s *faulty) CreateCounted(ctx context.Context, session *store.Session) (int, error) {
+	return s.createCounted(ctx, session)
 }
 
 func (s *faulty) SessionValues(ctx context.Context, id string) (*store.Session, []byte, error) {

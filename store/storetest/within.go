@@ -41,12 +41,12 @@ func same[T any](s, tx store.Store) bool {
 func withinRules() []rule {
 	failed := errors.New("f failed")
 	return []rule{
-		{"TransactDoesAsMuch", "The Store of a transaction is whatever the Store is of SessionReplacer, SessionValuer, SIDFinder, MarkFinder and Rememberer.",
+		{"TransactDoesAsMuch", "The Store of a transaction is whatever the Store is of SessionReplacer, SessionCounter, SessionValuer, SIDFinder, MarkFinder and Rememberer.",
 			needs("Transactor", func(ctx context.Context, t testing.TB, s store.Store, tr store.Transactor) {
 				must(t, "Transact", tr.Transact(ctx, func(tx store.Store) error {
 					for what, ok := range map[string]bool{
 						"SessionReplacer": same[store.SessionReplacer](s, tx), "SessionValuer": same[store.SessionValuer](s, tx),
-						"SIDFinder": same[store.SIDFinder](s, tx), "MarkFinder": same[store.MarkFinder](s, tx),
+						"SessionCounter": same[store.SessionCounter](s, tx), "SIDFinder": same[store.SIDFinder](s, tx), "MarkFinder": same[store.MarkFinder](s, tx),
 						"Rememberer": same[store.Rememberer](s, tx),
 					} {
 						if !ok {
