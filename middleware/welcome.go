@@ -65,14 +65,10 @@ func (a *Auth) judged(err error) error {
 // transaction for that. It reports false, with nothing done, if enter has to look
 // at it.
 func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, began string) (done bool, err error) {
-	keeper, ok := a.cfg.Store.(store.LoginKeeper)
-	if !ok {
-		return false, nil
-	}
 	for range maxTries {
-		acct, u, old, err := keeper.AccountUser(ctx, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
+		acct, u, old, err := store.AccountUser(ctx, a.cfg.Store, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
 		switch {
-		case errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
+		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
 			return false, nil
 		case err != nil:
 			return true, err
@@ -86,10 +82,10 @@ func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, beg
 		v.user, v.account = u, acct
 		a.describe(v)
 		sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return old, nil })
-		err = keeper.UpdateAccountToken(ctx, acct, old, sealed)
+		err = store.UpdateAccountToken(ctx, a.cfg.Store, acct, old, sealed)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return false, nil // it was removed meanwhile
+			return false, nil // it was removed meanwhile, or is another user's
 		case !errors.Is(err, store.ErrExists):
 			return true, err
 		}

@@ -18,13 +18,15 @@ func TestUnsupported(t *testing.T) {
 	s := plain{memstore.New()}
 	session := &store.Session{ID: "s1", ExpiresAt: time.Now().Add(time.Hour)}
 	for name, err := range map[string]error{
-		"ReplaceSessions":   store.ReplaceSessions(ctx, s, session, nil, nil),
-		"RenewSession":      store.RenewSession(ctx, s, "s0", session),
-		"CreateCounted":     first(store.CreateCounted(ctx, s, session)),
-		"SessionValues":     second(store.SessionValues(ctx, s, "s1")),
-		"SwapSessionValues": store.SwapSessionValues(ctx, s, "s1", nil, []byte("x")),
-		"SIDSessions":       first(store.SIDSessions(ctx, s, "acme", "1")),
-		"Marked":            store.Marked(ctx, s, "m"),
+		"AccountUser":        third(store.AccountUser(ctx, s, store.Key{})),
+		"UpdateAccountToken": store.UpdateAccountToken(ctx, s, &store.Account{}, nil, nil),
+		"ReplaceSessions":    store.ReplaceSessions(ctx, s, session, nil, nil),
+		"RenewSession":       store.RenewSession(ctx, s, "s0", session),
+		"CreateCounted":      first(store.CreateCounted(ctx, s, session)),
+		"SessionValues":      second(store.SessionValues(ctx, s, "s1")),
+		"SwapSessionValues":  store.SwapSessionValues(ctx, s, "s1", nil, []byte("x")),
+		"SIDSessions":        first(store.SIDSessions(ctx, s, "acme", "1")),
+		"Marked":             store.Marked(ctx, s, "m"),
 	} {
 		if !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: got error %v, want %v", name, err, errors.ErrUnsupported)
@@ -40,6 +42,28 @@ func TestUnsupported(t *testing.T) {
 func first[T any](_ T, err error) error { return err }
 
 func second[T, U any](_ T, _ U, err error) error { return err }
+
+func third[T, U, V any](_ T, _ U, _ V, err error) error { return err }
+
+func TestUpdateAccountToken(t *testing.T) {
+	ctx := t.Context()
+	s := memstore.New()
+	k := store.Key{Provider: "acme", Subject: "1"}
+	if err := s.CreateUser(ctx, &store.User{Name: "Ada"}, &store.Account{Key: k}); err != nil {
+		t.Fatal(err)
+	}
+	a, u, tok, err := store.AccountUser(ctx, s, k)
+	if err != nil || a.Key != k || u.Name != "Ada" || tok != nil {
+		t.Fatalf("got %v, %v, %v, %v; want Ada, and no token", a, u, tok, err)
+	}
+	a.Name = "Ada King"
+	if err := store.UpdateAccountToken(ctx, s, a, nil, &store.Token{Sealed: []byte("sealed")}); err != nil {
+		t.Fatal(err)
+	}
+	if a, _, tok, err = store.AccountUser(ctx, s, k); err != nil || a.Name != "Ada King" || tok == nil || string(tok.Sealed) != "sealed" {
+		t.Errorf("got %v, %v, %v; want both as they were given", a, tok, err)
+	}
+}
 
 func TestReplaceSessions(t *testing.T) {
 	ctx := t.Context()

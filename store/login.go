@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // A LoginKeeper does in one step each what a login of someone who has an account
 // asks of a [Store] in several. A Store that wraps one, with an Account, User,
@@ -16,6 +20,31 @@ type LoginKeeper interface {
 	// UpdateAccountToken is UpdateAccount, and PutToken or, if t is nil,
 	// DeleteToken: both or neither. Old is the token that AccountUser returned. It
 	// returns ErrExists if Sealed is another by now, or if there is a token where old
-	// is nil, and ErrNotFound if the account is gone; then nothing has changed.
+	// is nil, and ErrNotFound if the account is gone or that of another user than
+	// a.UserID; then nothing has changed.
 	UpdateAccountToken(ctx context.Context, a *Account, old, t *Token) error
+}
+
+// AccountUser returns an account, its user and its token. The error wraps
+// [errors.ErrUnsupported] if s is no [LoginKeeper].
+func AccountUser(ctx context.Context, s Store, k Key) (*Account, *User, *Token, error) {
+	l, ok := s.(LoginKeeper)
+	if !ok {
+		return nil, nil, nil, notLoginKeeper(s)
+	}
+	return l.AccountUser(ctx, k)
+}
+
+// UpdateAccountToken keeps an account and its token, or deletes that. The error
+// wraps [errors.ErrUnsupported] if s is no [LoginKeeper].
+func UpdateAccountToken(ctx context.Context, s Store, a *Account, old, t *Token) error {
+	l, ok := s.(LoginKeeper)
+	if !ok {
+		return notLoginKeeper(s)
+	}
+	return l.UpdateAccountToken(ctx, a, old, t)
+}
+
+func notLoginKeeper(s Store) error {
+	return fmt.Errorf("store: %T cannot keep a login in one step: %w", s, errors.ErrUnsupported)
 }

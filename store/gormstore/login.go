@@ -3,7 +3,6 @@ package gormstore
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/gatepass/gatepass/store"
 )
@@ -30,7 +29,7 @@ func (s *Store) AccountUser(ctx context.Context, k store.Key) (*store.Account, *
 
 // UpdateAccountToken implements [store.LoginKeeper].
 func (s *Store) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
-	if checkKey(a.Key) != nil {
+	if checkKey(a.Key) != nil || s.badUser(a.UserID) {
 		return store.ErrNotFound
 	}
 	if err := checkAccount(a); err != nil {
@@ -48,19 +47,16 @@ func (s *Store) UpdateAccountToken(ctx context.Context, a *store.Account, old, t
 		now, expiry, scopes = sealed(t.Sealed), micros(t.Expiry), list(t.Scopes).String()
 	}
 	n, err := s.exec(ctx, s.sql().updateAccountToken, a.Issuer, a.Email, a.Name, a.Username, a.AvatarURL,
-		profileText(a.Profile), micros(a.UpdatedAt), now, expiry, scopes, never, a.Provider, a.Subject, was)
+		profileText(a.Profile), micros(a.UpdatedAt), now, expiry, scopes, never, a.Provider, a.Subject, a.UserID, was)
 	if err != nil || n > 0 {
 		return err
 	}
-	found, err := s.Token(ctx, a.Key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		if err := s.accountExists(ctx, a.Key); err != nil {
-			return err
-		}
-		found = nil
-	case err != nil:
+	is, _, found, err := s.AccountUser(ctx, a.Key)
+	if err != nil {
 		return err
+	}
+	if is.UserID != a.UserID {
+		return store.ErrNotFound
 	}
 	if (found == nil) != (old == nil) || old != nil && !bytes.Equal(found.Sealed, old.Sealed) {
 		return store.ErrExists

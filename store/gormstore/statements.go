@@ -62,7 +62,7 @@ func (d dialect) statements() statements {
 		accountUser: d.render("SELECT a." + strings.ReplaceAll(accountColumns, ", ", ", a.") + ", a.sealed, a.token_expiry, a.token_scopes, " + userColumns +
 			" FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id WHERE a.provider = {text} AND a.subject = {text}"),
 		updateAccountToken: d.render("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
-			" updated_at = ?, sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ? AND sealed {is} ?"),
+			" updated_at = ?, sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ? AND user_id = ? AND sealed {is} ?"),
 		lockAccounts:   d.render("SELECT provider, subject FROM gatepass_accounts WHERE user_id = ? ORDER BY provider, subject{for update}"),
 		deleteAccount:  d.render("DELETE FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
 		deleteAccounts: d.render("DELETE FROM gatepass_accounts WHERE user_id = ?"),

@@ -32,7 +32,7 @@ func (s *Store) AccountUser(ctx context.Context, k store.Key) (*store.Account, *
 func (s *Store) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
 	return s.write(ctx, func(tx *transaction) error {
 		was := tx.accounts.get(a.Key)
-		if was == nil {
+		if was == nil || was.UserID != a.UserID {
 			return store.ErrNotFound
 		}
 		if (was.token == nil) != (old == nil) || old != nil && !bytes.Equal(was.token.Sealed, old.Sealed) {

@@ -74,7 +74,7 @@ func calls(ctx context.Context, s store.Store, u *store.User) []step {
 	if l, ok := s.(store.LoginKeeper); ok {
 		add("AccountUser", func() error { _, _, _, err := l.AccountUser(ctx, key("ann")); return err })
 		add("UpdateAccountToken", func() error {
-			return l.UpdateAccountToken(ctx, &store.Account{Key: key("ann")}, nil, token("sealed"))
+			return l.UpdateAccountToken(ctx, &store.Account{Key: key("ann"), UserID: u.ID}, nil, token("sealed"))
 		})
 	}
 	if l, ok := s.(store.AccountLister); ok {

@@ -47,9 +47,19 @@ func loginFaults() map[string]func(*faulty) {
 				return err
 			}
 		},
+		"UpdateAccountTokenOfAnother": func(s *faulty) {
+			s.updateAccountToken = func(ctx context.Context, a *store.Account, old, t *store.Token) error {
+				c := *a
+				if now, err := s.Store.Account(ctx, a.Key); err == nil {
+					c.UserID = now.UserID
+				}
+				return s.Store.UpdateAccountToken(ctx, &c, old, t)
+			}
+		},
 		"UpdateAccountTokenNoAccount": func(s *faulty) {
 			s.updateAccountToken = func(ctx context.Context, a *store.Account, old, t *store.Token) error {
-				return but(s.Store.UpdateAccountToken(ctx, a, old, t), store.ErrNotFound, old == nil)
+				_, there := s.Store.Account(ctx, a.Key)
+				return but(s.Store.UpdateAccountToken(ctx, a, old, t), store.ErrNotFound, there != nil)
 			}
 		},
 		"UpdateAccountTokenEndsLease": func(s *faulty) {

@@ -80,7 +80,7 @@ func loginRules() []rule {
 				putToken(ctx, t, s, b.Key, "other")
 				want := changed(a)
 				given := *want
-				given.UserID, given.CreatedAt = "nobody", moment() // which no update changes
+				given.CreatedAt = moment() // which no update changes
 				var old *store.Token
 				for _, next := range []*store.Token{token("first"), {Sealed: []byte("second\x00\xff"), Scopes: []string{"a b"}}, nil, nil, token("last")} {
 					must(t, "UpdateAccountToken", s.UpdateAccountToken(ctx, &given, old, next))
@@ -102,9 +102,27 @@ func loginRules() []rule {
 				}
 				wantAccount(ctx, t, s, a, token("renewed"))
 			})},
+		{"UpdateAccountTokenOfAnother", "UpdateAccountToken returns ErrNotFound for an account that another user has by now, and changes nothing.",
+			with(func(ctx context.Context, t testing.TB, s store.LoginKeeper) {
+				u, a := signUp(ctx, t, s, "ann")
+				b := link(ctx, t, s, u, key("ann-2"))
+				other, _ := signUp(ctx, t, s, "bob")
+				must(t, "RemoveAccount", s.RemoveAccount(ctx, b.Key, []string{home}))
+				link(ctx, t, s, other, b.Key)
+				moved, err := s.Account(ctx, b.Key)
+				must(t, "Account", err)
+				for _, userID := range []string{u.ID, "", "nobody"} {
+					given := changed(b)
+					given.UserID = userID
+					wantErr(t, "UpdateAccountToken", s.UpdateAccountToken(ctx, given, nil, token("new")), store.ErrNotFound)
+				}
+				wantAccount(ctx, t, s, moved, nil)
+				wantAccount(ctx, t, s, a, nil)
+			})},
 		{"UpdateAccountTokenNoAccount", "UpdateAccountToken returns ErrNotFound for an account that is not there, and makes none.",
 			with(func(ctx context.Context, t testing.TB, s store.LoginKeeper) {
 				u, a := person("ann")
+				a.UserID = "nobody"
 				for _, old := range []*store.Token{nil, token("old")} {
 					wantErr(t, "UpdateAccountToken", s.UpdateAccountToken(ctx, a, old, token("new")), store.ErrNotFound)
 				}
