@@ -62,7 +62,7 @@ func (a *Auth) liveToken(ctx context.Context, e *entry, acct *store.Account) (pr
 		if tok.RefreshToken == "" {
 			return provider.Token{}, because("token_expired", ErrNoToken)
 		}
-		return provider.Token{}, &provider.Error{Provider: e.info.ID, Op: "refresh", Reason: "provider_unavailable", Err: errors.New("tried a moment ago")}
+		return provider.Token{}, triedBefore(e)
 	}
 	done := a.renewals.DoChan(acct.Provider+"\x00"+acct.Subject, func() (fresh any, err error) {
 		// Any panic in this goroutine, also one that only a handler may let
@@ -72,6 +72,10 @@ func (a *Auth) liveToken(ctx context.Context, e *entry, acct *store.Account) (pr
 				err = panicked(p)
 			}
 		}()
+		// Another may have tried since, and have failed.
+		if a.unsaved.resting(acct.Key, a.now()) {
+			return nil, triedBefore(e)
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewAll)
 		defer cancel()
 		return a.renew(ctx, e, acct)
@@ -88,6 +92,10 @@ func (a *Auth) liveToken(ctx context.Context, e *entry, acct *store.Account) (pr
 		}
 		return provider.Token{}, res.Err
 	}
+}
+
+func triedBefore(e *entry) error {
+	return &provider.Error{Provider: e.info.ID, Op: "refresh", Reason: "provider_unavailable", Err: errors.New("tried a moment ago")}
 }
 
 // renew trades the account's refresh token for a new token, once among all
