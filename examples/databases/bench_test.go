@@ -239,7 +239,8 @@ func (w *bench) login() {
 		w.must(err)
 		a.UpdatedAt = time.Now()
 		w.must(w.s.UpdateAccountToken(ctx, a, old, sealedToken()))
-		w.must(w.s.CreateSession(ctx, newSession(u.ID)))
+		_, err = w.s.CreateCounted(ctx, newSession(u.ID))
+		w.must(err)
 	})
 }
 
