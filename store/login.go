@@ -21,7 +21,8 @@ type LoginKeeper interface {
 	// DeleteToken: both or neither. Old is the token that AccountUser returned. It
 	// returns ErrExists if Sealed is another by now, or if there is a token where old
 	// is nil, and ErrNotFound if the account is gone or that of another user than
-	// a.UserID; then nothing has changed.
+	// a.UserID; then nothing has changed. Of two calls at once that replace one
+	// token, one gets ErrExists.
 	UpdateAccountToken(ctx context.Context, a *Account, old, t *Token) error
 }
 

@@ -39,7 +39,7 @@ func (s *Store) UpdateAccountToken(ctx context.Context, a *store.Account, old, t
 			return store.ErrExists
 		}
 		row := &account{Account: copied(*a)}
-		row.UserID, row.CreatedAt, row.UpdatedAt = was.UserID, was.CreatedAt, utc(a.UpdatedAt)
+		row.CreatedAt, row.UpdatedAt = was.CreatedAt, utc(a.UpdatedAt)
 		if t != nil {
 			row.token = copiedToken(t)
 		}
