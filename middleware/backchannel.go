@@ -266,12 +266,12 @@ func (a *Auth) endAccount(ctx context.Context, e *entry, out provider.Logout) er
 	return nil
 }
 
-// startLogin begins the session s of v's login. If the provider has ended that
+// startLogin begins the session s of v's login by begin. If the provider has ended that
 // login meanwhile, or nobody can say, so has the session, and the browser
 // learns nothing of it.
-func (a *Auth) startLogin(w http.ResponseWriter, r *http.Request, v *arrival, s *store.Session, who *session.Found) error {
+func (a *Auth) startLogin(w http.ResponseWriter, r *http.Request, v *arrival, s *store.Session, who *session.Found, begin beginner) error {
 	before := w.Header().Clone()
-	if err := a.startSession(w, r, s, who); err != nil {
+	if err := a.startSession(w, r, s, who, begin); err != nil {
 		return err
 	}
 	out, err := a.loggedOut(r.Context(), v)

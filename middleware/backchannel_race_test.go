@@ -89,6 +89,28 @@ func (s *racedStore) Account(ctx context.Context, k store.Key) (acct *store.Acco
 	return acct, err
 }
 
+func (s *racedStore) AccountUser(ctx context.Context, k store.Key) (acct *store.Account, u *store.User, tok *store.Token, err error) {
+	err = s.around("AccountUser", func() (err error) { acct, u, tok, err = store.AccountUser(ctx, s.wholeStore, k); return err })
+	return acct, u, tok, err
+}
+
+func (s *racedStore) UpdateAccountToken(ctx context.Context, acct *store.Account, old, tok *store.Token) error {
+	return s.around("UpdateAccountToken", func() error { return store.UpdateAccountToken(ctx, s.wholeStore, acct, old, tok) })
+}
+
+func (s *racedStore) CreateCounted(ctx context.Context, x *store.Session) (n int, err error) {
+	err = s.around("CreateCounted", func() (err error) { n, err = store.CreateCounted(ctx, s.wholeStore, x); return err })
+	return n, err
+}
+
+func (s *racedStore) FinishLogin(ctx context.Context, acct *store.Account, old, tok *store.Token, x *store.Session) (n int, err error) {
+	err = s.around("FinishLogin", func() (err error) {
+		n, err = store.FinishLogin(ctx, s.wholeStore, s.wholeStore, acct, old, tok, x)
+		return err
+	})
+	return n, err
+}
+
 // logouts are the tokens that end the login of ada-1.
 var logouts = map[string]provider.Logout{
 	"sid": {SID: "s-1"}, "sid and sub": {SID: "s-1", Subject: "ada"}, "sub": {Subject: "ada"},
@@ -98,6 +120,7 @@ var logouts = map[string]provider.Logout{
 // login that it has just allowed.
 func TestLogoutDuringACallback(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) wholeStore{
+		"in steps":  func(*testing.T) wholeStore { return struct{ wholeStore }{memstore.New()} },
 		"memstore":  func(*testing.T) wholeStore { return memstore.New() },
 		"gormstore": func(t *testing.T) wholeStore { db, _ := openFaulty(t); return db },
 	} {

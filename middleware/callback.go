@@ -203,8 +203,15 @@ func (a *Auth) sameVisitor(f session.Flow, who *session.Found) error {
 
 // finishLogin makes whoever came back the user of this browser.
 func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.Request, v *arrival, f session.Flow, who *session.Found) error {
-	if err := a.welcome(ctx, v, who, f.SessionID); err != nil {
+	if f.Remember {
+		r = r.WithContext(WithRemember(r.Context()))
+	}
+	if err := a.welcome(ctx, v, who, f.SessionID, a.finisher(ctx, w, r, v, who)); err != nil {
 		return err
+	}
+	if v.begun {
+		redirect(w, a.returnTo(f.ReturnTo))
+		return nil
 	}
 	s := a.sessionFor(v)
 	if err := a.runHooks(ctx, v, s, true); err != nil {
@@ -213,10 +220,7 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	if r.Context().Err() != nil {
 		return nil // the browser is gone: it would not learn of its session
 	}
-	if f.Remember {
-		r = r.WithContext(WithRemember(r.Context()))
-	}
-	if err := a.startLogin(w, r, v, s, who); err != nil {
+	if err := a.startLogin(w, r, v, s, who, a.beginner(r)); err != nil {
 		return err
 	}
 	redirect(w, a.returnTo(f.ReturnTo))
@@ -230,12 +234,19 @@ func (a *Auth) sessionFor(v *arrival) *store.Session {
 	}
 }
 
-// startSession begins s under a new key, in place of the browser's session.
-func (a *Auth) startSession(w http.ResponseWriter, r *http.Request, s *store.Session, who *session.Found) error {
-	begin := a.sessions.Begin
+// A beginner begins a session.
+type beginner func(http.ResponseWriter, *http.Request, *store.Session) error
+
+// beginner returns the one that r asks for.
+func (a *Auth) beginner(r *http.Request) beginner {
 	if wantsRemembered(r.Context()) {
-		begin = a.sessions.BeginRemembered
+		return a.sessions.BeginRemembered
 	}
+	return a.sessions.Begin
+}
+
+// startSession begins s under a new key, in place of the browser's session.
+func (a *Auth) startSession(w http.ResponseWriter, r *http.Request, s *store.Session, who *session.Found, begin beginner) error {
 	if err := begin(w, r, s); err != nil {
 		return storeFailed(err)
 	}

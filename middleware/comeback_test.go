@@ -12,72 +12,84 @@ import (
 	"github.com/gatepass/gatepass/store/memstore"
 )
 
-// A keeper has something happen once just before a login is kept.
-type keeper struct {
-	*memstore.Store
-	before func()
+// beforeKept has something happen once just before a login is kept.
+func beforeKept(s *racedStore, f func()) {
+	s.on(func(op string) error {
+		if op == "before FinishLogin" || op == "before UpdateAccountToken" {
+			s.on(nil)
+			f()
+		}
+		return nil
+	})
 }
 
-func (s *keeper) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
-	if f := s.before; f != nil {
-		s.before = nil
-		f()
+// comingBack runs f with an app whose logins are kept with their sessions, and with
+// one in which a hook may still refuse them.
+func comingBack(t *testing.T, f func(t *testing.T, s *racedStore, a *app)) {
+	for name, hook := range map[string]func(context.Context, *store.User, provider.Identity) error{
+		"at once": nil, "before a hook": func(context.Context, *store.User, provider.Identity) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &racedStore{wholeStore: memstore.New()}
+			f(t, s, newApp(t, func(c *middleware.Config) { c.Store, c.OnLogin = s, hook }))
+		})
 	}
-	return s.Store.UpdateAccountToken(ctx, a, old, t)
 }
 
 // A service that rotates refresh tokens punishes who shows an old one. A login
 // without one of its own must not bring back what was renewed while it was under
 // way.
 func TestLoginKeepsTheTokenThatWasRenewedMeanwhile(t *testing.T) {
-	s := &keeper{Store: memstore.New()}
-	a := newApp(t, func(c *middleware.Config) { c.Store = s })
-	withAPI(a, api(t), nil)
-	_, id := a.loginForAnHour()
-	var shown []string
-	a.github.refresh = func(_ context.Context, tok provider.Token) (provider.Token, error) {
-		shown = append(shown, tok.RefreshToken)
-		return provider.Token{AccessToken: "at-new", RefreshToken: "rt-new", Expiry: a.clock.Now().Add(time.Hour)}, nil
-	}
-	call := func() {
-		t.Helper()
-		if _, err := a.call(id, "/user"); err != nil {
-			t.Fatal(err)
+	comingBack(t, func(t *testing.T, s *racedStore, a *app) {
+		withAPI(a, api(t), func(c *middleware.Config) { c.Store = s })
+		_, id := a.loginForAnHour()
+		var shown []string
+		a.github.refresh = func(_ context.Context, tok provider.Token) (provider.Token, error) {
+			shown = append(shown, tok.RefreshToken)
+			return provider.Token{AccessToken: "at-new", RefreshToken: "rt-new", Expiry: a.clock.Now().Add(time.Hour)}, nil
 		}
-	}
-	a.clock.advance(2 * time.Hour)
-	a.github.tokens["ada"] = provider.Token{AccessToken: "at-login", Expiry: a.clock.Now().Add(time.Hour)}
-	s.before = call
-	a.browser().login("github", "ada")
-	a.clock.advance(2 * time.Hour)
-	call()
-	if len(shown) != 2 || shown[0] != "rt-ada" || shown[1] != "rt-new" {
-		t.Errorf("the service was shown %q, want rt-ada and then rt-new", shown)
-	}
+		call := func() {
+			t.Helper()
+			if _, err := a.call(id, "/user"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.clock.advance(2 * time.Hour)
+		a.github.tokens["ada"] = provider.Token{AccessToken: "at-login", Expiry: a.clock.Now().Add(time.Hour)}
+		beforeKept(s, call)
+		a.browser().login("github", "ada")
+		a.clock.advance(2 * time.Hour)
+		call()
+		if len(shown) != 2 || shown[0] != "rt-ada" || shown[1] != "rt-new" {
+			t.Errorf("the service was shown %q, want rt-ada and then rt-new", shown)
+		}
+		if ids := sessionIDs(t, a, id); len(ids) != 2 {
+			t.Errorf("got %d sessions after two logins", len(ids))
+		}
+	})
 }
 
 // Who was removed while they logged in signs up.
 func TestLoginOfAnAccountThatIsRemovedMeanwhile(t *testing.T) {
-	s := &keeper{Store: memstore.New()}
-	signUps := 0
-	a := newApp(t, func(c *middleware.Config) {
-		c.Store = s
-		c.OnSignUp = func(context.Context, *store.User, provider.Identity) error { signUps++; return nil }
-	})
-	a.github.person("ada", ada)
-	b := a.browser()
-	b.login("github", "ada")
-	first := b.whoami()
-	s.before = func() {
-		if err := a.auth.DeleteUser(t.Context(), first); err != nil {
-			t.Error(err)
+	comingBack(t, func(t *testing.T, s *racedStore, a *app) {
+		a.github.person("ada", ada)
+		b := a.browser()
+		b.login("github", "ada")
+		first := b.whoami()
+		beforeKept(s, func() {
+			if err := a.auth.DeleteUser(t.Context(), first); err != nil {
+				t.Error(err)
+			}
+		})
+		b = a.browser()
+		b.login("github", "ada")
+		if second := b.whoami(); second == first || second == "" || a.users(githubAda) != 1 {
+			t.Errorf("got user %q after %q", second, first)
 		}
-	}
-	b = a.browser()
-	b.login("github", "ada")
-	if second := b.whoami(); second == first || second == "" || signUps != 2 || a.users(githubAda) != 1 {
-		t.Errorf("got user %q after %q, %d sign-ups", second, first, signUps)
-	}
+		if ids := sessionIDs(t, a, first); len(ids) != 0 {
+			t.Errorf("who was removed has %d sessions", len(ids))
+		}
+	})
 }
 
 // With a store that does all of it at once and with one that does it step by step,

@@ -41,6 +41,7 @@ type arrival struct {
 	account  *store.Account
 	signedUp bool
 	linked   bool
+	begun    bool      // its session has begun
 	began    time.Time // when its code left
 }
 

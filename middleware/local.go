@@ -39,7 +39,7 @@ func (a *Auth) loginUser(w http.ResponseWriter, r *http.Request, userID string) 
 	case err != nil:
 		return a.judged(err)
 	}
-	return a.startSession(w, r, &store.Session{UserID: u.ID, AuthTime: a.now().UTC()}, who)
+	return a.startSession(w, r, &store.Session{UserID: u.ID, AuthTime: a.now().UTC()}, who, a.beginner(r))
 }
 
 // LoginIdentity does what a callback does with an Identity that the app has
@@ -73,14 +73,14 @@ func (a *Auth) loginIdentity(w http.ResponseWriter, r *http.Request, id provider
 	ctx, cancel := detached(r)
 	defer cancel()
 	v := &arrival{e: e, id: id, tok: tok, began: a.now()}
-	if err := a.welcome(ctx, v, who, began); err != nil {
+	if err := a.welcome(ctx, v, who, began, a.finisher(ctx, w, r, v, who)); err != nil || v.begun {
 		return err
 	}
 	s := a.sessionFor(v)
 	if err := a.runHooks(ctx, v, s, true); err != nil {
 		return err
 	}
-	return a.startLogin(w, r, v, s, who)
+	return a.startLogin(w, r, v, s, who, a.beginner(r))
 }
 
 // DeleteUser ends the user's sessions everywhere, deletes them with their

@@ -18,12 +18,12 @@ const maxTries = 3
 // welcome finds or makes the user whom the identity belongs to and keeps their
 // token, all or nothing. Who is logged in now stays out of it, except that a
 // login never takes the browser from somebody else than the user in whose
-// session it began.
-func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, began string) error {
+// session it began. Finish may begin the session in the same step.
+func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, began string, finish finisher) error {
 	if err := a.admit(ctx, v.id); err != nil {
 		return err
 	}
-	done, err := a.comeBack(ctx, v, who, began)
+	done, err := a.comeBack(ctx, v, who, began, finish)
 	for try := 0; !done && try < maxTries; try++ {
 		v.user, v.account, v.signedUp, v.linked = nil, nil, false, false
 		err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
@@ -59,38 +59,6 @@ func (a *Auth) judged(err error) error {
 		return err
 	}
 	return storeFailed(err)
-}
-
-// comeBack is enter for someone whose account is there, on a store that needs no
-// transaction for that. It reports false, with nothing done, if enter has to look
-// at it.
-func (a *Auth) comeBack(ctx context.Context, v *arrival, who *session.Found, began string) (done bool, err error) {
-	for range maxTries {
-		acct, u, old, err := store.AccountUser(ctx, a.cfg.Store, store.Key{Provider: v.e.info.ID, Subject: v.id.Subject})
-		switch {
-		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, store.ErrNotFound), err == nil && acct.Issuer != v.id.Issuer:
-			return false, nil
-		case err != nil:
-			return true, err
-		}
-		if err := mayReplace(who, began, acct.UserID); err != nil {
-			return true, err
-		}
-		if u.Disabled {
-			return true, because("user_disabled", ErrNotAdmitted)
-		}
-		v.user, v.account = u, acct
-		a.describe(v)
-		sealed := a.tokenToKeep(ctx, v, func() (*store.Token, error) { return old, nil })
-		err = store.UpdateAccountToken(ctx, a.cfg.Store, acct, old, sealed)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return false, nil // it was removed meanwhile, or is another user's
-		case !errors.Is(err, store.ErrExists):
-			return true, err
-		}
-	}
-	return false, nil // others log in as the same person all the time, and in a transaction they wait
 }
 
 // mayReplace refuses a login that would take the browser from somebody else than

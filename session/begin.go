@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,17 +39,21 @@ const (
 // failed twice in what follows, or Config.Cookies failed: then the person logs in
 // anew.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session) error {
-	return m.begin(w, r, s, nil)
+	return m.begin(w, r, s, nil, nil)
 }
 
-// begin begins a session of the family that f begins, or of none.
-func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session, f *rememberToken) error {
+// begin begins a session of the family that f begins, or of none, which keep
+// stores, if that is given.
+func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session, f *rememberToken, keep keepFunc) error {
 	if s.UserID == "" {
 		return &Error{Op: "begin", Reason: "no_user", Err: errors.New("the session is nobody's")}
 	}
 	before, err := m.held(r)
 	if err != nil {
 		return &Error{Op: "begin", Reason: "cookies", Err: err}
+	}
+	if keep != nil && len(before) > 0 {
+		return fmt.Errorf("session: the browser has one, which cannot end in the step that keep makes: %w", errors.ErrUnsupported)
 	}
 	now, t := m.cfg.Now(), newToken(m.keys[0])
 	s.ID = t.id()
@@ -61,7 +66,7 @@ func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session
 	ctx, held := r.Context(), m.heldRemembered(r)
 	stays, err := m.plugStays(r, s, before)
 	if err == nil {
-		err = m.succeedRemembered(ctx, s, before, held, f)
+		err = m.succeedRemembered(ctx, s, before, held, f, keep)
 	}
 	if err != nil {
 		return failed("begin", err)

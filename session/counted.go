@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/gatepass/gatepass/store"
 )
@@ -14,18 +15,43 @@ func (m *Manager) countable(before []token) bool {
 	return len(before) == 0 && !m.uncounted.Load()
 }
 
-// succeedCounted stores s, which begins in a browser without a session, and asks
-// no more if the store says that its user has not too many then. Else it ends the
-// least recently seen, beside those of the families in over. If it fails, s is
-// removed again.
+// A keepFunc stores a session together with something else, all or nothing, and
+// returns how many its user has then.
+type keepFunc = func(context.Context, *store.Session) (n int, err error)
+
+// BeginKept is [Manager.Begin] in a browser without a session, where keep stores s
+// together with whatever else must be stored in the same step, and returns how
+// many sessions the user has then, as [store.SessionCounter] does. Keep is called
+// once at most, when s is complete, and changes nothing if it fails.
+//
+// The error wraps [errors.ErrUnsupported] if the browser has a session, since that
+// would have to end in the same step, or if keep's does. Then nothing has happened,
+// and Begin is the way.
+func (m *Manager) BeginKept(w http.ResponseWriter, r *http.Request, s *store.Session, keep func(context.Context, *store.Session) (n int, err error)) error {
+	return m.begin(w, r, s, nil, keep)
+}
+
+// succeedCounted stores s, which begins in a browser without a session, by keep or
+// alone, and asks no more if it is said that its user has not too many then. Else it
+// ends the least recently seen, beside those of the families in over. If it fails,
+// s is removed again.
 //
 // If there are too many, s goes before others are looked for, and comes back in
 // their place: two that begin at the same moment would find each other, and
 // neither would remain.
-func (m *Manager) succeedCounted(ctx context.Context, s *store.Session, over []string) (*succession, error) {
-	n, err := store.CreateCounted(ctx, m.cfg.Store, s)
+func (m *Manager) succeedCounted(ctx context.Context, s *store.Session, over []string, keep keepFunc) (*succession, error) {
+	create := keep
+	if keep == nil {
+		create = func(ctx context.Context, s *store.Session) (int, error) {
+			return store.CreateCounted(ctx, m.cfg.Store, s)
+		}
+	}
+	n, err := create(ctx, s)
+	unable := errors.Is(err, errors.ErrUnsupported)
 	switch {
-	case errors.Is(err, errors.ErrUnsupported):
+	case unable && keep != nil:
+		return nil, err
+	case unable:
 		m.uncounted.Store(true) // it will not learn to
 		err = nil
 	case err == nil && n <= m.cfg.MaxPerUser:

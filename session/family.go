@@ -55,19 +55,19 @@ func (m *Manager) BeginRemembered(w http.ResponseWriter, r *http.Request, s *sto
 		return m.Begin(w, r, s)
 	}
 	t := newRememberToken(m.keys[0], m.cfg.Now())
-	return m.begin(w, r, s, &t)
+	return m.begin(w, r, s, &t, nil)
 }
 
-// succeedRemembered stores s and the family that f begins, if any, and ends the
-// sessions and families that the browser had before. If it fails, neither s nor
+// succeedRemembered stores s, by keep if that is given, and the family that f
+// begins, if any, and ends the sessions and families that the browser had before. If it fails, neither s nor
 // the family remains, since nobody was given their keys.
-func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, before []token, held []rememberToken, f *rememberToken) error {
+func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, before []token, held []rememberToken, f *rememberToken, keep keepFunc) error {
 	over, err := m.families(ctx, before, held)
 	if err != nil {
 		return err
 	}
 	var c *succession
-	countable := m.countable(before)
+	countable := keep != nil || m.countable(before)
 	if !countable {
 		if c, err = m.succession(ctx, s, before, over); err != nil {
 			return err
@@ -79,7 +79,7 @@ func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, befor
 		}
 	}
 	if countable {
-		c, err = m.succeedCounted(ctx, s, over)
+		c, err = m.succeedCounted(ctx, s, over, keep)
 	} else {
 		err = m.succeed(ctx, c)
 	}

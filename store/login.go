@@ -26,6 +26,20 @@ type LoginKeeper interface {
 	UpdateAccountToken(ctx context.Context, a *Account, old, t *Token) error
 }
 
+// A LoginFinisher does in one step what a login of someone who has an account
+// writes. A Store that wraps one, with an UpdateAccountToken, CreateSession or
+// CreateCounted of its own, needs one of its own as well.
+type LoginFinisher interface {
+	LoginKeeper
+	SessionCounter
+
+	// FinishLogin is UpdateAccountToken and CreateCounted, both or neither, with
+	// the errors of both. Of two calls at once that replace one token, one gets
+	// ErrExists. A store that finds the two quicker returns an error that wraps
+	// [errors.ErrUnsupported], always, and has done nothing.
+	FinishLogin(ctx context.Context, a *Account, old, t *Token, session *Session) (n int, err error)
+}
+
 // AccountUser returns an account, its user and its token. The error wraps
 // [errors.ErrUnsupported] if s is no [LoginKeeper].
 func AccountUser(ctx context.Context, s Store, k Key) (*Account, *User, *Token, error) {
@@ -44,6 +58,16 @@ func UpdateAccountToken(ctx context.Context, s Store, a *Account, old, t *Token)
 		return notLoginKeeper(s)
 	}
 	return l.UpdateAccountToken(ctx, a, old, t)
+}
+
+// FinishLogin keeps an account and its token, stores a session, and returns how
+// many its user has. The error wraps [errors.ErrUnsupported] if sessions and s are
+// two stores, or s is no [LoginFinisher] or would not be one.
+func FinishLogin(ctx context.Context, sessions Sessions, s Store, a *Account, old, t *Token, session *Session) (n int, err error) {
+	if f, ok := s.(LoginFinisher); ok && same(sessions, s) {
+		return f.FinishLogin(ctx, a, old, t, session)
+	}
+	return 0, fmt.Errorf("store: %T cannot keep a login and its session in one step: %w", s, errors.ErrUnsupported)
 }
 
 func notLoginKeeper(s Store) error {

@@ -14,6 +14,8 @@
 //   - [Transactor]: without it, a process that dies during a login may leave a part
 //     of it, after which the person logs in again.
 //   - [LoginKeeper]: without it, a login takes a transaction of some seven steps.
+//   - [LoginFinisher]: without it, a login is two writes, of the account with its token
+//     and of the session, and who is stopped between them logs in again.
 //   - [SessionReplacer]: without it, a login or renewal takes several steps, and
 //     who is stopped between them may have two sessions for a while.
 //   - [SessionCounter]: without it, a login asks for the list of its user's sessions

@@ -18,7 +18,7 @@ func (s *Store) CreateCounted(ctx context.Context, session *store.Session) (int,
 	switch {
 	case session.UserID == "": // a visitor's
 	case s.sh != nil && s.sh.numbered:
-		return s.insertCounted(ctx, append(args, session.UserID, now))
+		return s.insertCounted(ctx, s.sql().insertCounted, append(args, session.UserID, now))
 	default:
 		// Counted first, so that nothing is to be taken back if that fails. SQLite
 		// is no trip away, and MySQL returns nothing from an insertion.
@@ -32,11 +32,12 @@ func (s *Store) CreateCounted(ctx context.Context, session *store.Session) (int,
 	return others + 1, nil
 }
 
-// insertCounted is insertSession in a database that answers an insertion.
-func (s *Store) insertCounted(ctx context.Context, args []any) (n int, err error) {
+// insertCounted is insertSession in a database that answers an insertion. It
+// returns store.ErrExists if there was none.
+func (s *Store) insertCounted(ctx context.Context, query string, args []any) (n int, err error) {
 	run := func() error {
 		n = 0
-		return s.query(ctx, s.sql().insertCounted, func(rows *sql.Rows) error {
+		return s.query(ctx, query, func(rows *sql.Rows) error {
 			if err := rows.Scan(&n); err != nil {
 				return err
 			}

@@ -43,6 +43,7 @@ var (
 	_ store.SessionUserFinder = (*Store)(nil)
 	_ store.Transactor        = (*Store)(nil)
 	_ store.LoginKeeper       = (*Store)(nil)
+	_ store.LoginFinisher     = (*Store)(nil)
 	_ store.SessionReplacer   = (*Store)(nil)
 	_ store.SessionCounter    = (*Store)(nil)
 	_ store.SessionValuer     = (*Store)(nil)

@@ -10,7 +10,7 @@ type statements struct {
 	user, userExists, userByEmail, insertUser, updateUser, deleteUser            string
 	account, accountExists, userAccounts, insertAccount, updateAccount, lockUser string
 	lockAccounts, deleteAccount, deleteAccounts                                  string
-	accountUser, updateAccountToken                                              string
+	accountUser, updateAccountToken, finishLogin                                 string
 	token, putToken, swapToken, leaseByUs, leaseByDatabase, dropToken            string
 	session, sessionUser, userSessions, insertSession, touchSession              string
 	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
@@ -32,8 +32,14 @@ const (
 	userColumns    = "u.id, u.username, u.name, u.email, u.email_verified, u.avatar_url, u.locale, u.disabled, u.created_at, u.updated_at"
 	accountColumns = "provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at"
 	sessionColumns = "s.user_id, s.provider, s.subject, s.sid, s.auth_time, s.reauthed, s.created_at, s.seen_at, s.expires_at, s.user_agent, s.ip, s.issuer, s.family"
-	newSession     = "{insert} gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip," +
-		" issuer, family, vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"
+	updateKept     = "UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
+		" updated_at = ?, sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ? AND user_id = ? AND sealed {is} ?"
+	newColumns = "id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip, issuer, family"
+	newSession = "{insert} gatepass_sessions (" + newColumns + ", vals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?){ignore}"
+	// For PostgreSQL alone, which does not see in a SELECT what a parameter is for.
+	newKept = "WITH kept AS (" + updateKept + " RETURNING 1) INSERT INTO gatepass_sessions (" + newColumns + ") SELECT CAST(? AS text), CAST(? AS text)," +
+		" CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS boolean), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint)," +
+		" CAST(? AS text), CAST(? AS text), CAST(? AS text), CAST(? AS text) FROM kept"
 	countSessions     = "SELECT count(*) FROM gatepass_sessions WHERE user_id = ? AND expires_at > ?"
 	rememberedColumns = "user_id, provider, subject, issuer, sid, validator, former, created_at, used_at, expires_at, user_agent, ip"
 )
@@ -61,11 +67,11 @@ func (d dialect) statements() statements {
 			" updated_at = ? WHERE provider = ? AND subject = ?"),
 		accountUser: d.render("SELECT a." + strings.ReplaceAll(accountColumns, ", ", ", a.") + ", a.sealed, a.token_expiry, a.token_scopes, " + userColumns +
 			" FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id WHERE a.provider = {text} AND a.subject = {text}"),
-		updateAccountToken: d.render("UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?," +
-			" updated_at = ?, sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ? AND user_id = ? AND sealed {is} ?"),
-		lockAccounts:   d.render("SELECT provider, subject FROM gatepass_accounts WHERE user_id = ? ORDER BY provider, subject{for update}"),
-		deleteAccount:  d.render("DELETE FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
-		deleteAccounts: d.render("DELETE FROM gatepass_accounts WHERE user_id = ?"),
+		updateAccountToken: d.render(updateKept),
+		finishLogin:        d.render(newKept + " RETURNING (" + countSessions + ")"),
+		lockAccounts:       d.render("SELECT provider, subject FROM gatepass_accounts WHERE user_id = ? ORDER BY provider, subject{for update}"),
+		deleteAccount:      d.render("DELETE FROM gatepass_accounts WHERE provider = ? AND subject = ?"),
+		deleteAccounts:     d.render("DELETE FROM gatepass_accounts WHERE user_id = ?"),
 
 		token: d.render("SELECT sealed, token_expiry, token_scopes FROM gatepass_accounts" +
 			" WHERE provider = ? AND subject = ? AND sealed IS NOT NULL"),

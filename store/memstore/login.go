@@ -30,20 +30,40 @@ func (s *Store) AccountUser(ctx context.Context, k store.Key) (*store.Account, *
 
 // UpdateAccountToken implements [store.LoginKeeper].
 func (s *Store) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
-	return s.write(ctx, func(tx *transaction) error {
-		was := tx.accounts.get(a.Key)
-		if was == nil || was.UserID != a.UserID {
-			return store.ErrNotFound
-		}
-		if (was.token == nil) != (old == nil) || old != nil && !bytes.Equal(was.token.Sealed, old.Sealed) {
+	return s.write(ctx, func(tx *transaction) error { return tx.updateAccountToken(a, old, t) })
+}
+
+func (tx *transaction) updateAccountToken(a *store.Account, old, t *store.Token) error {
+	was := tx.accounts.get(a.Key)
+	if was == nil || was.UserID != a.UserID {
+		return store.ErrNotFound
+	}
+	if (was.token == nil) != (old == nil) || old != nil && !bytes.Equal(was.token.Sealed, old.Sealed) {
+		return store.ErrExists
+	}
+	row := &account{Account: copied(*a)}
+	row.CreatedAt, row.UpdatedAt = was.CreatedAt, utc(a.UpdatedAt)
+	if t != nil {
+		row.token = copiedToken(t)
+	}
+	tx.accounts.set(a.Key, row)
+	return nil
+}
+
+// FinishLogin implements [store.LoginFinisher].
+func (s *Store) FinishLogin(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (n int, err error) {
+	err = s.write(ctx, func(tx *transaction) error {
+		if tx.sessions.get(session.ID) != nil {
 			return store.ErrExists
 		}
-		row := &account{Account: copied(*a)}
-		row.CreatedAt, row.UpdatedAt = was.CreatedAt, utc(a.UpdatedAt)
-		if t != nil {
-			row.token = copiedToken(t)
+		if err := tx.updateAccountToken(a, old, t); err != nil {
+			return err
 		}
-		tx.accounts.set(a.Key, row)
-		return nil
+		n, err = tx.createCounted(session, s.now())
+		return err
 	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }

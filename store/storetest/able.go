@@ -41,7 +41,7 @@ func ableRules() []rule {
 					}
 				}
 				wantSession(ctx, t, s, want)
-				wantEnded(ctx, t, s, "done2", "done3", "done4")
+				wantEnded(ctx, t, s, "done2", "done3", "done4", "done5")
 				if v, ok := s.(store.SessionValuer); ok {
 					wantValues(ctx, t, v, "done1", nil)
 				}
@@ -75,6 +75,12 @@ func calls(ctx context.Context, s store.Store, u *store.User) []step {
 		add("AccountUser", func() error { _, _, _, err := l.AccountUser(ctx, key("ann")); return err })
 		add("UpdateAccountToken", func() error {
 			return l.UpdateAccountToken(ctx, &store.Account{Key: key("ann"), UserID: u.ID}, nil, token("sealed"))
+		})
+	}
+	if l, ok := finisher(ctx, s); ok {
+		add("FinishLogin", func() error {
+			_, err := l.FinishLogin(ctx, &store.Account{Key: key("ann"), UserID: u.ID}, nil, token("sealed"), whole(u, "done5"))
+			return err
 		})
 	}
 	if l, ok := s.(store.AccountLister); ok {
@@ -157,6 +163,19 @@ func moreLife(ctx context.Context, s store.Store, name string) error {
 			n, err := c.CreateCounted(ctx, visit(u, name+"-counted"))
 			if err == nil && n != 2 {
 				err = fmt.Errorf("got %d sessions, want 2", n)
+			}
+			return err
+		})
+	}
+	if l, ok := finisher(ctx, s); ok {
+		add("FinishLogin", func() error {
+			_, err := l.FinishLogin(ctx, a, nil, token(name), visit(u, name+"-finished"))
+			return err
+		})
+		add("AccountUser", func() error {
+			_, _, got, err := l.AccountUser(ctx, a.Key)
+			if err == nil && (got == nil || string(got.Sealed) != name) {
+				err = errors.New("got someone else's token")
 			}
 			return err
 		})

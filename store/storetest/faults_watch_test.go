@@ -106,6 +106,11 @@ type outer struct {
 	sidSessions       func(ctx context.Context, provider, sid string) ([]store.Session, error)
 	deleteRemembered  func(ctx context.Context, id string) error
 	createCounted     func(ctx context.Context, session *store.Session) (int, error)
+	finishLogin       func(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (int, error)
+}
+
+func (s outer) FinishLogin(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (int, error) {
+	return s.finishLogin(ctx, a, old, t, session)
 }
 
 func (s outer) CreateCounted(ctx context.Context, session *store.Session) (int, error) {
@@ -135,7 +140,7 @@ func inTransactions(s *faulty, fault func(tx *outer, after func(func()))) {
 		var later []func()
 		err := s.Store.Transact(ctx, func(tx store.Store) error {
 			m := tx.(*memstore.Store)
-			o := &outer{m, m.RenewSession, m.SwapSessionValues, m.SIDSessions, m.DeleteRemembered, m.CreateCounted}
+			o := &outer{m, m.RenewSession, m.SwapSessionValues, m.SIDSessions, m.DeleteRemembered, m.CreateCounted, m.FinishLogin}
 			fault(o, func(f func()) { later = append(later, f) })
 			return f(*o)
 		})

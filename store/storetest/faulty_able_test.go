@@ -11,6 +11,7 @@ import (
 type able struct {
 	accountUser          func(ctx context.Context, k store.Key) (*store.Account, *store.User, *store.Token, error)
 	updateAccountToken   func(ctx context.Context, a *store.Account, old, t *store.Token) error
+	finishLogin          func(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (int, error)
 	replaceSessions      func(ctx context.Context, session *store.Session, values []byte, over []string) error
 	renewSession         func(ctx context.Context, id string, session *store.Session) error
 	createCounted        func(ctx context.Context, session *store.Session) (int, error)
@@ -32,6 +33,7 @@ func ableOf(m *memstore.Store) able {
 	return able{
 		accountUser:          m.AccountUser,
 		updateAccountToken:   m.UpdateAccountToken,
+		finishLogin:          m.FinishLogin,
 		replaceSessions:      m.ReplaceSessions,
 		renewSession:         m.RenewSession,
 		createCounted:        m.CreateCounted,
@@ -56,6 +58,10 @@ func (s *faulty) AccountUser(ctx context.Context, k store.Key) (*store.Account, 
 
 func (s *faulty) UpdateAccountToken(ctx context.Context, a *store.Account, old, t *store.Token) error {
 	return s.updateAccountToken(ctx, a, old, t)
+}
+
+func (s *faulty) FinishLogin(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (int, error) {
+	return s.finishLogin(ctx, a, old, t, session)
 }
 
 func (s *faulty) ReplaceSessions(ctx context.Context, session *store.Session, values []byte, over []string) error {

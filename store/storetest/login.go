@@ -13,38 +13,6 @@ func loginRules() []rule {
 	with := func(check func(context.Context, testing.TB, store.LoginKeeper)) func(context.Context, testing.TB, store.Store) {
 		return needs("LoginKeeper", func(ctx context.Context, t testing.TB, _ store.Store, s store.LoginKeeper) { check(ctx, t, s) })
 	}
-	// wantAccount fails unless an account and its token are as they are wanted, token
-	// nil for none, however they are found.
-	wantAccount := func(ctx context.Context, t testing.TB, s store.LoginKeeper, want *store.Account, tok *store.Token) {
-		t.Helper()
-		a, _, found, err := s.AccountUser(ctx, want.Key)
-		must(t, "AccountUser", err)
-		wantSame(t, "the account of AccountUser", a, want)
-		if found == nil || tok == nil {
-			if found != tok {
-				t.Errorf("AccountUser: got the token %v, want %v", found, tok)
-			}
-		} else {
-			wantSame(t, "the token of AccountUser", found, tok)
-		}
-		a, err = s.Account(ctx, want.Key)
-		must(t, "Account", err)
-		wantSame(t, "the account", a, want)
-		found, err = s.Token(ctx, want.Key)
-		if tok == nil {
-			gone(t, "Token", err)
-			return
-		}
-		must(t, "Token", err)
-		wantSame(t, "the token", found, tok)
-	}
-	// changed returns what a provider says of an account another time.
-	changed := func(a *store.Account) *store.Account {
-		c := *a
-		c.Issuer, c.Email, c.Name, c.Username, c.AvatarURL, c.Profile = "https://new.example", "new@acme.example", "New", "new1", "https://acme.example/new", []byte(`{"id":2}`)
-		c.UpdatedAt = moment()
-		return &c
-	}
 	return []rule{
 		{"AccountUserFinds", "AccountUser returns what Account, User and Token return, and no token if there is none.",
 			with(func(ctx context.Context, t testing.TB, s store.LoginKeeper) {
@@ -153,4 +121,38 @@ func loginRules() []rule {
 				}
 			})},
 	}
+}
+
+// wantAccount fails unless an account and its token are as they are wanted, token
+// nil for none, however they are found.
+func wantAccount(ctx context.Context, t testing.TB, s store.LoginKeeper, want *store.Account, tok *store.Token) {
+	t.Helper()
+	a, _, found, err := s.AccountUser(ctx, want.Key)
+	must(t, "AccountUser", err)
+	wantSame(t, "the account of AccountUser", a, want)
+	if found == nil || tok == nil {
+		if found != tok {
+			t.Errorf("AccountUser: got the token %v, want %v", found, tok)
+		}
+	} else {
+		wantSame(t, "the token of AccountUser", found, tok)
+	}
+	a, err = s.Account(ctx, want.Key)
+	must(t, "Account", err)
+	wantSame(t, "the account", a, want)
+	found, err = s.Token(ctx, want.Key)
+	if tok == nil {
+		gone(t, "Token", err)
+		return
+	}
+	must(t, "Token", err)
+	wantSame(t, "the token", found, tok)
+}
+
+// changed returns what a provider says of an account another time.
+func changed(a *store.Account) *store.Account {
+	c := *a
+	c.Issuer, c.Email, c.Name, c.Username, c.AvatarURL, c.Profile = "https://new.example", "new@acme.example", "New", "new1", "https://acme.example/new", []byte(`{"id":2}`)
+	c.UpdatedAt = moment()
+	return &c
 }

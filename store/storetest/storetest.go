@@ -55,7 +55,7 @@ func rules() []rule {
 func optionalRules() []rule {
 	var all []rule
 	for _, part := range [][]rule{
-		finderRules(), loginRules(), transactionRules(), listRules(), replaceRules(), renewRules(), countRules(),
+		finderRules(), loginRules(), finishRules(), transactionRules(), listRules(), replaceRules(), renewRules(), countRules(),
 		sessionValueRules(), visitorRules(), sidRules(), markedRules(),
 		rememberRules(), swapRules(), forgetRules(),
 		watchRules(), withinRules(), ableRules(),

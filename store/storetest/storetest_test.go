@@ -81,7 +81,7 @@ func TestFaultyStores(t *testing.T) {
 	faults := map[string]func(*faulty){}
 	for _, part := range []map[string]func(*faulty){
 		userFaults(), emailFaults(), accountFaults(), linkFaults(), tokenFaults(), leaseFaults(), sessionFaults(), markFaults(),
-		valueFaults(), contextFaults(), finderFaults(), loginFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(), countFaults(),
+		valueFaults(), contextFaults(), finderFaults(), loginFaults(), finishFaults(), transactionFaults(), listFaults(), replaceFaults(), renewFaults(), countFaults(),
 		sessionValueFaults(), visitorFaults(), sidFaults(), markedFaults(),
 		rememberFaults(), swapFaults(), forgetFaults(),
 		watchFaults(), withinFaults(), ableFaults(),

@@ -1,0 +1,212 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gatepass/gatepass/middleware"
+	"github.com/gatepass/gatepass/provider"
+	"github.com/gatepass/gatepass/store"
+	"github.com/gatepass/gatepass/store/memstore"
+)
+
+// writes returns which methods that write s was asked for while f ran.
+func (s *racedStore) writes(f func()) []string {
+	var mu sync.Mutex
+	var seen []string
+	s.on(func(op string) error {
+		op, before := strings.CutPrefix(op, "before ")
+		if before && slices.Contains([]string{"UpdateAccountToken", "CreateCounted", "FinishLogin", "ReplaceSessions", "DeleteSession", "Transact"}, op) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, op)
+		}
+		return nil
+	})
+	f()
+	s.on(nil)
+	return seen
+}
+
+// A login of someone who comes back, in a browser without a session, writes once.
+// Where something may happen between the account and the session, or the session
+// takes the place of another or is elsewhere, it does as before.
+func TestComingBackWritesOnce(t *testing.T) {
+	elsewhere := func(c *middleware.Config) { c.Session.Store = struct{ store.Sessions }{memstore.New()} }
+	for _, test := range []struct {
+		name   string
+		change func(*middleware.Config)
+		begin  func(b *browser) (state string)
+		want   string
+	}{
+		{"in a new browser", nil, nil, "FinishLogin"},
+		{"with a hook", func(c *middleware.Config) {
+			c.OnLogin = func(context.Context, *store.User, provider.Identity) error { return nil }
+		}, nil, "UpdateAccountToken CreateCounted"},
+		{"with sessions elsewhere", elsewhere, nil, "UpdateAccountToken"},
+		{"remembered", func(c *middleware.Config) { remembering(c); c.Session.Remembers = memstore.New() }, func(b *browser) string {
+			return b.stateOf(b.post("/auth/login/github", map[string][]string{"remember": {"1"}}))
+		}, "UpdateAccountToken CreateCounted"},
+		{"in a browser with a session", nil, func(b *browser) string {
+			b.login("github", "ada")
+			return b.begin("github")
+		}, "UpdateAccountToken ReplaceSessions"},
+		{"in a browser with one that has ended", nil, func(b *browser) string {
+			b.login("github", "ada")
+			if err := b.app.auth.Sessions().EndAll(b.t.Context(), b.whoami(), ""); err != nil {
+				b.t.Fatal(err)
+			}
+			return b.begin("github")
+		}, "UpdateAccountToken ReplaceSessions"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &racedStore{wholeStore: memstore.New()}
+			a := newApp(t, func(c *middleware.Config) {
+				c.Store = s
+				if test.change != nil {
+					test.change(c)
+				}
+			})
+			a.github.person("ada", ada)
+			a.browser().login("github", "ada")
+			b, state := a.browser(), ""
+			if test.begin == nil {
+				state = b.begin("github")
+			} else {
+				state = test.begin(b)
+			}
+			var resp *http.Response
+			got := strings.Join(s.writes(func() { resp = b.callback("github", state, "ada") }), " ")
+			if got != test.want || resp.StatusCode != http.StatusSeeOther || b.whoami() == "" {
+				t.Errorf("got %d, %q, and the browser is %q; want %q", resp.StatusCode, got, b.whoami(), test.want)
+			}
+		})
+	}
+}
+
+// LoginIdentity does as a callback.
+func TestLoginIdentityWritesOnce(t *testing.T) {
+	s := &racedStore{wholeStore: memstore.New()}
+	a := newApp(t, func(c *middleware.Config) { c.Store = s })
+	login := func() {
+		t.Helper()
+		id := ada
+		id.Provider = "github"
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, baseURL+"/", nil)
+		if err := a.auth.LoginIdentity(w, r, id, provider.Token{AccessToken: "at"}); err != nil || len(w.Result().Cookies()) == 0 {
+			t.Errorf("got %v, cookies %v", err, w.Result().Cookies())
+		}
+	}
+	login()
+	if got := s.writes(login); len(got) != 1 || got[0] != "FinishLogin" {
+		t.Errorf("got %q, want FinishLogin", got)
+	}
+}
+
+// When the store fails at the one write, nobody is logged in, and what was kept is
+// as it was.
+func TestStoreThatFailsAtTheOneWrite(t *testing.T) {
+	for _, when := range []string{"before FinishLogin", "after FinishLogin"} {
+		t.Run(when, func(t *testing.T) {
+			s := &racedStore{wholeStore: memstore.New()}
+			a := newApp(t, func(c *middleware.Config) { c.Store = s })
+			a.github.person("ada", ada)
+			other := a.browser()
+			other.login("github", "ada")
+			id := other.whoami()
+			b := a.browser()
+			state := b.begin("github")
+			s.on(func(op string) error {
+				if op == when {
+					return errDisk
+				}
+				return nil
+			})
+			resp := b.callback("github", state, "ada")
+			s.on(nil)
+			if resp.StatusCode != http.StatusServiceUnavailable || b.sessionCookie() != "" || other.whoami() != id {
+				t.Errorf("got %d, and the browsers are %q and %q; want 503, nobody and %q", resp.StatusCode, b.whoami(), other.whoami(), id)
+			}
+			if ids := sessionIDs(t, a, id); len(ids) != 1 {
+				t.Errorf("got %d sessions, want the one before", len(ids))
+			}
+			if b.login("github", "ada"); b.whoami() != id {
+				t.Error("the next login did not work")
+			}
+		})
+	}
+}
+
+// A browser that leaves while its login is kept has no session, and the service's
+// new token is kept: the one before may be worth nothing by now.
+func TestBrowserThatLeavesWhileItsLoginIsKept(t *testing.T) {
+	for _, when := range []string{"after AccountUser", "before FinishLogin", "after FinishLogin"} {
+		t.Run(when, func(t *testing.T) {
+			s := &racedStore{wholeStore: memstore.New()}
+			a := newApp(t, func(c *middleware.Config) { c.Store = s })
+			a.github.person("ada", ada)
+			other := a.browser()
+			other.login("github", "ada")
+			id := other.whoami()
+			before, err := s.Token(t.Context(), githubAda)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := a.browser()
+			state := b.begin("github")
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			s.on(func(op string) error {
+				if op == when {
+					leave()
+				}
+				return nil
+			})
+			resp := b.callback("github", state, "ada", under(ctx))
+			s.on(nil)
+			if failed := resp.StatusCode == http.StatusServiceUnavailable; failed != (when != "after AccountUser") {
+				t.Errorf("got %d: who left before is no failure", resp.StatusCode)
+			}
+			if ids := sessionIDs(t, a, id); ctx.Err() == nil || len(ids) != 1 {
+				t.Errorf("got %d sessions, want the one before", len(ids))
+			}
+			tok, err := s.Token(t.Context(), githubAda)
+			if err != nil || string(tok.Sealed) == string(before.Sealed) {
+				t.Errorf("the new token was not kept: %v", err)
+			}
+		})
+	}
+}
+
+// A wrapped store that knows of no such step is asked for the two, and what else
+// fails is not taken for that.
+func TestStoreThatWouldNotWriteOnce(t *testing.T) {
+	s := &racedStore{wholeStore: memstore.New()}
+	a := newApp(t, func(c *middleware.Config) { c.Store = s })
+	a.github.person("ada", ada)
+	a.browser().login("github", "ada")
+	b := a.browser()
+	state := b.begin("github")
+	var seen []string
+	s.on(func(op string) error {
+		seen = append(seen, op)
+		if op == "before FinishLogin" {
+			return errors.ErrUnsupported
+		}
+		return nil
+	})
+	resp := b.callback("github", state, "ada")
+	s.on(nil)
+	if resp.StatusCode != http.StatusSeeOther || b.whoami() == "" || !slices.Contains(seen, "after UpdateAccountToken") || !slices.Contains(seen, "after CreateCounted") {
+		t.Errorf("got %d, and the store was asked for %q", resp.StatusCode, seen)
+	}
+	if slices.Contains(seen, "before DeleteSession") {
+		t.Error("a session that was never stored was removed")
+	}
+}
