@@ -150,14 +150,15 @@ func (a *Auth) loggedOut(ctx context.Context, v *arrival) (bool, error) {
 	if !v.e.logsOut {
 		return false, nil
 	}
-	var err error = store.ErrNotFound
+	var marks []string
 	if v.id.SID != "" {
-		err = store.Marked(ctx, a.cfg.Session.Store, sidMark(v.e, v.id.Issuer, v.id.SID))
+		marks = append(marks, sidMark(v.e, v.id.Issuer, v.id.SID))
 	}
 	last := min(a.now().Unix(), v.began.Add(afterCode).Unix())
-	for second := v.began.Unix(); second <= last && errors.Is(err, store.ErrNotFound); second++ {
-		err = store.Marked(ctx, a.cfg.Session.Store, subjectMark(v.e, v.id.Issuer, v.id.Subject, second))
+	for second := v.began.Unix(); second <= last; second++ {
+		marks = append(marks, subjectMark(v.e, v.id.Issuer, v.id.Subject, second))
 	}
+	err := store.Marked(ctx, a.cfg.Session.Store, marks...)
 	switch {
 	case err == nil:
 		return true, nil

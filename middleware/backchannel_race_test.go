@@ -58,8 +58,8 @@ func (s *racedStore) Mark(ctx context.Context, id string, until time.Time) error
 	return s.around("Mark", func() error { return s.wholeStore.Mark(ctx, id, until) })
 }
 
-func (s *racedStore) Marked(ctx context.Context, id string) error {
-	return s.around("Marked", func() error { return s.wholeStore.Marked(ctx, id) })
+func (s *racedStore) Marked(ctx context.Context, ids ...string) error {
+	return s.around("Marked", func() error { return s.wholeStore.Marked(ctx, ids...) })
 }
 
 func (s *racedStore) Transact(ctx context.Context, f func(store.Store) error) error {

@@ -30,17 +30,17 @@ func SIDSessions(ctx context.Context, sessions Sessions, provider, sid string) (
 type MarkFinder interface {
 	Sessions
 
-	// Marked returns nil if Mark was called with that ID and its time has not
-	// come, and ErrNotFound otherwise.
-	Marked(ctx context.Context, id string) error
+	// Marked returns nil if Mark was called with one of those IDs and its time has
+	// not come, and ErrNotFound otherwise.
+	Marked(ctx context.Context, ids ...string) error
 }
 
-// Marked returns nil if id is marked, or ErrNotFound. The error wraps
+// Marked returns nil if one of the IDs is marked, or ErrNotFound. The error wraps
 // [errors.ErrUnsupported] if sessions is no [MarkFinder].
-func Marked(ctx context.Context, sessions Sessions, id string) error {
+func Marked(ctx context.Context, sessions Sessions, ids ...string) error {
 	f, ok := sessions.(MarkFinder)
 	if !ok {
 		return fmt.Errorf("store: %T cannot find marks: %w", sessions, errors.ErrUnsupported)
 	}
-	return f.Marked(ctx, id)
+	return f.Marked(ctx, ids...)
 }

@@ -145,8 +145,10 @@ func useMore(t *testing.T, s *gormstore.Store, n int) {
 	if err := s.SwapSessionValues(ctx, session.ID, nil, []byte("c")); !errors.Is(err, store.ErrNotFound) {
 		errs = append(errs, fmt.Errorf("want ErrNotFound, got %w", err))
 	}
-	if err := s.Marked(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
-		errs = append(errs, fmt.Errorf("want ErrNotFound, got %w", err))
+	for _, ids := range [][]string{{"nobody"}, {"nobody", "none"}} {
+		if err := s.Marked(ctx, ids...); !errors.Is(err, store.ErrNotFound) {
+			errs = append(errs, fmt.Errorf("want ErrNotFound, got %w", err))
+		}
 	}
 	if _, err := s.FinishLogin(ctx, known, sealedToken(), sealedToken(), newSession(id)); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		errs = append(errs, err)

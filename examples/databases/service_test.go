@@ -204,10 +204,15 @@ type app struct {
 // newApp makes one whose clock is ahead by some time.
 func newApp(tb testing.TB, s store.Store, serviceURL string, ahead time.Duration, secret string, old ...string) *app {
 	tb.Helper()
+	return newAppWith(tb, s, providerAt(serviceURL), ahead, secret, old...)
+}
+
+func newAppWith(tb testing.TB, s store.Store, p provider.Provider, ahead time.Duration, secret string, old ...string) *app {
+	tb.Helper()
 	auth, err := middleware.New(middleware.Config{
 		BaseURL: baseURL, Secret: secret, OldSecrets: old, Store: s, Logger: slog.New(slog.DiscardHandler),
 		Session: session.Config{Now: func() time.Time { return time.Now().Add(ahead) }},
-	}, providerAt(serviceURL))
+	}, p)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/gatepass/gatepass/provider"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -34,11 +35,36 @@ func (c *tripConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
+// An ending service is one that tells when its own sessions end.
+type ending struct{ provider.Provider }
+
+func (p ending) Complete(ctx context.Context, cb provider.Callback) (provider.Identity, provider.Token, error) {
+	id, tok, err := p.Provider.Complete(ctx, cb)
+	id.SID = "sid"
+	return id, tok, err
+}
+
+func (ending) VerifyLogout(context.Context, string) (provider.Logout, error) {
+	return provider.Logout{}, provider.ErrDenied
+}
+
 // A login of someone who has been here goes to PostgreSQL once before the code
 // leaves, to use up the flow, and twice once the service has answered: to find the
 // account, its user and its token, and to keep what the service said and begin the
-// session.
-func TestLoginWaitsForPostgreSQLTwice(t *testing.T) {
+// session. If the service may have ended the login meanwhile, that is asked last.
+func TestTripsOfALogin(t *testing.T) {
+	for name, test := range map[string]struct {
+		service func(provider.Provider) provider.Provider
+		want    int64
+	}{
+		"a service that never tells": {func(p provider.Provider) provider.Provider { return p }, 2},
+		"one that may end a login":   {func(p provider.Provider) provider.Provider { return ending{p} }, 3},
+	} {
+		t.Run(name, func(t *testing.T) { tripsOfALogin(t, test.service, test.want) })
+	}
+}
+
+func tripsOfALogin(t *testing.T, service func(provider.Provider) provider.Provider, want int64) {
 	each(t, func(t *testing.T, db database) {
 		cfg, err := pgx.ParseConfig(db.fresh(t))
 		if err != nil {
@@ -68,7 +94,7 @@ func TestLoginWaitsForPostgreSQLTwice(t *testing.T) {
 			svc.Config.Handler.ServeHTTP(w, r)
 		}))
 		t.Cleanup(front.Close)
-		a := newApp(t, s, front.URL, 0, secret)
+		a := newAppWith(t, s, service(providerAt(front.URL)), 0, secret)
 		for range 3 { // until every statement is prepared
 			a.mustLogin(t, "ada")
 		}
@@ -79,8 +105,8 @@ func TestLoginWaitsForPostgreSQLTwice(t *testing.T) {
 		if n := answered.Load() - before; n != 1 {
 			t.Errorf("got %d trips until the service has answered, want 1", n)
 		}
-		if n := all.n.Load() - answered.Load(); n != 2 {
-			t.Errorf("got %d trips since, want 2", n)
+		if n := all.n.Load() - answered.Load(); n != want {
+			t.Errorf("got %d trips since, want %d", n, want)
 		}
 	}, "postgres")
 }

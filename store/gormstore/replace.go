@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -61,11 +62,7 @@ func (s *Store) endSessions(ctx context.Context, over []string) error {
 		}
 		some := over[:min(n, len(over))]
 		over = over[len(some):]
-		args := make([]any, n)
-		for i := range args {
-			args[i] = some[min(i, len(some)-1)] // the last one again, for as many as there are parameters
-		}
-		if _, err := s.exec(ctx, query, args...); err != nil {
+		if _, err := s.exec(ctx, query, filled(some, n)...); err != nil {
 			return err
 		}
 		for _, id := range some {
@@ -120,9 +117,30 @@ func noSID(provider, sid string) bool {
 }
 
 // Marked implements [store.MarkFinder].
-func (s *Store) Marked(ctx context.Context, id string) error {
-	if bad(id) {
-		return store.ErrNotFound
+func (s *Store) Marked(ctx context.Context, ids ...string) error {
+	ids = slices.DeleteFunc(slices.Clone(ids), bad)
+	if len(ids) == 1 {
+		return s.exists(ctx, s.sql().mark, ids[0], micros(s.now()))
 	}
-	return s.exists(ctx, s.sql().mark, id, micros(s.now()))
+	for len(ids) > 0 {
+		some := ids[:min(few, len(ids))]
+		ids = ids[len(some):]
+		args := append(filled(some, few), micros(s.now()))
+		if err := s.exists(ctx, s.sql().marks, args...); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return store.ErrNotFound
+}
+
+// filled returns n parameters: the IDs, and the last of them again and again.
+func filled(ids []string, n int) []any {
+	args := make([]any, n, n+1)
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)]
+	}
+	return args
 }

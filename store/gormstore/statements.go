@@ -15,14 +15,15 @@ type statements struct {
 	session, sessionUser, userSessions, insertSession, touchSession              string
 	deleteSession, deleteSessions, deleteOthers, deleteFew, deleteMany           string
 	renewSession, sidSessions, sessionValues, firstValues, swapValues            string
-	mark, insertMark, renewMark                                                  string
+	mark, marks, insertMark, renewMark                                           string
 	countSessions, insertCounted                                                 string
 	remembered, userRemembered, sidRemembered, insertRemembered, swapRemembered  string
 	deleteRemembered, deleteAllRemembered, deleteOtherRemembered                 string
 	expiredSessions, expiredMarks, expiredRemembered                             string
 }
 
-// How many sessions end in one statement, so that there are few different ones.
+// How many sessions end, or marks are looked for, in one statement, so that there
+// are few different ones.
 const (
 	few  = 8
 	many = 50
@@ -111,6 +112,7 @@ func (d dialect) statements() statements {
 		swapValues:    d.render("UPDATE gatepass_sessions SET vals = ? WHERE id = ? AND expires_at > ? AND vals = ?"),
 
 		mark:       d.render("SELECT 1 FROM gatepass_marks WHERE id = ? AND ends_at > ?"),
+		marks:      d.render("SELECT 1 FROM gatepass_marks WHERE id IN (?" + strings.Repeat(", ?", few-1) + ") AND ends_at > ?"),
 		insertMark: d.render("{insert} gatepass_marks (id, ends_at) VALUES (?, ?){ignore}"),
 		renewMark:  d.render("UPDATE gatepass_marks SET ends_at = ? WHERE id = ? AND ends_at <= ?"),
 

@@ -12,13 +12,16 @@ func (s *Store) SIDSessions(ctx context.Context, provider, sid string) ([]store.
 }
 
 // Marked implements [store.MarkFinder].
-func (s *Store) Marked(ctx context.Context, id string) error {
+func (s *Store) Marked(ctx context.Context, ids ...string) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
-	if until := s.marks().get(id); until == nil || !until.After(s.now()) {
-		return store.ErrNotFound
+	now := s.now()
+	for _, id := range ids {
+		if until := s.marks().get(id); until != nil && until.After(now) {
+			return nil
+		}
 	}
-	return nil
+	return store.ErrNotFound
 }

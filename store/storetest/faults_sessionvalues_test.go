@@ -266,20 +266,23 @@ func sidFaults() map[string]func(*faulty) {
 func markedFaults() map[string]func(*faulty) {
 	return map[string]func(*faulty){
 		"MarkedTells": func(s *faulty) {
-			s.marked = func(ctx context.Context, id string) error {
-				return but(s.Store.Marked(ctx, id), store.ErrNotFound, id == "m:%")
+			s.marked = func(ctx context.Context, ids ...string) error {
+				return but(s.Store.Marked(ctx, ids...), store.ErrNotFound, slices.Contains(ids, "m:%"))
 			}
 		},
+		"MarkedOneOf": func(s *faulty) { // only so many are looked for
+			s.marked = func(ctx context.Context, ids ...string) error { return s.Store.Marked(ctx, ids[:min(len(ids), 8)]...) }
+		},
 		"MarkedOver": func(s *faulty) {
-			s.marked = func(ctx context.Context, id string) error {
-				return but(s.Store.Marked(ctx, id), store.ErrNotFound, id == "m:over")
+			s.marked = func(ctx context.Context, ids ...string) error {
+				return but(s.Store.Marked(ctx, ids...), store.ErrNotFound, slices.Contains(ids, "m:over"))
 			}
 		},
 		"MarkedMarksNothing": func(s *faulty) { // Mark, turned round
-			s.marked = func(ctx context.Context, id string) error {
-				err := s.Store.Marked(ctx, id)
-				if errors.Is(err, store.ErrNotFound) && id == "m:late" {
-					_ = s.Store.Mark(ctx, id, time.Now().Add(time.Hour))
+			s.marked = func(ctx context.Context, ids ...string) error {
+				err := s.Store.Marked(ctx, ids...)
+				if errors.Is(err, store.ErrNotFound) && slices.Contains(ids, "m:late") {
+					_ = s.Store.Mark(ctx, "m:late", time.Now().Add(time.Hour))
 				}
 				return err
 			}

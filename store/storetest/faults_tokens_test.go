@@ -122,7 +122,7 @@ func leaseFaults() map[string]func(*faulty) {
 		"LeaseTokenEnds": func(s *faulty) {
 			s.leaseToken = func(ctx context.Context, k store.Key, d time.Duration) (*store.Token, error) {
 				if d < time.Second {
-					d /= 10
+					d = 1
 				}
 				return s.Store.LeaseToken(ctx, k, d)
 			}

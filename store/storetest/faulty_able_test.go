@@ -18,7 +18,7 @@ type able struct {
 	sessionValues        func(ctx context.Context, id string) (*store.Session, []byte, error)
 	swapSessionValues    func(ctx context.Context, id string, old, values []byte) error
 	sidSessions          func(ctx context.Context, provider, sid string) ([]store.Session, error)
-	marked               func(ctx context.Context, id string) error
+	marked               func(ctx context.Context, ids ...string) error
 	createRemembered     func(ctx context.Context, r *store.Remembered) error
 	remembered           func(ctx context.Context, id string) (*store.Remembered, error)
 	swapRemembered       func(ctx context.Context, validator []byte, r *store.Remembered) error
@@ -88,7 +88,7 @@ func (s *faulty) SIDSessions(ctx context.Context, provider, sid string) ([]store
 	return s.sidSessions(ctx, provider, sid)
 }
 
-func (s *faulty) Marked(ctx context.Context, id string) error { return s.marked(ctx, id) }
+func (s *faulty) Marked(ctx context.Context, ids ...string) error { return s.marked(ctx, ids...) }
 
 func (s *faulty) CreateRemembered(ctx context.Context, r *store.Remembered) error {
 	return s.createRemembered(ctx, r)

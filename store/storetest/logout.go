@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -132,6 +133,30 @@ func markedRules() []rule {
 				must(t, "Marked", f.Marked(ctx, "m:one"))
 				for _, id := range []string{"m:two", "m:on", "M:one", "m:one ", "m:%", ""} {
 					wantErr(t, "Marked("+id+")", f.Marked(ctx, id), store.ErrNotFound)
+				}
+			})},
+		{"MarkedOneOf", "Marked returns nil if one of the IDs is marked, however many there are, and ErrNotFound if none is.",
+			with(func(ctx context.Context, t testing.TB, s store.Store, f store.MarkFinder) {
+				must(t, "Mark", s.Mark(ctx, "m:past", moment().Add(-time.Second)))
+				wantErr(t, "Marked, of none", f.Marked(ctx), store.ErrNotFound)
+				ids := []string{"m:0", "m:past", "m\x00", ""}
+				for len(ids) < 20 {
+					ids = append(ids, fmt.Sprint("m:", len(ids)))
+				}
+				for n := range ids {
+					wantErr(t, fmt.Sprintf("Marked, of %d", n), f.Marked(ctx, ids[:n]...), store.ErrNotFound)
+				}
+				given := slices.Clone(ids)
+				wantErr(t, "Marked", f.Marked(ctx, given...), store.ErrNotFound)
+				if !slices.Equal(given, ids) {
+					t.Errorf("Marked has changed what it was given: %q", given)
+				}
+				for _, id := range []string{"m:19", "m:8", "m:0"} {
+					must(t, "Mark", s.Mark(ctx, id, moment().Add(time.Hour)))
+					must(t, "Marked with "+id, f.Marked(ctx, ids...))
+					ids = slices.DeleteFunc(ids, func(other string) bool { return other == id })
+					must(t, "Marked with "+id+" at the end", f.Marked(ctx, append(ids, id)...))
+					wantErr(t, "Marked without "+id, f.Marked(ctx, ids...), store.ErrNotFound)
 				}
 			})},
 		{"MarkedOver", "Marked returns ErrNotFound once the time of a mark has come.",

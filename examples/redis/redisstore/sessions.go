@@ -3,6 +3,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -122,9 +123,18 @@ func (s *Store) Mark(ctx context.Context, id string, until time.Time) error {
 	return s.do(ctx, "mark", s.scripts.mark, "mark:"+id, until.UnixMilli(), call())
 }
 
-// Marked implements [store.MarkFinder].
-func (s *Store) Marked(ctx context.Context, id string) error {
-	return s.do(ctx, "find a mark", s.scripts.marked, "mark:"+id)
+// Marked implements [store.MarkFinder]. Each mark is asked for by itself, because
+// it may be on another node of a cluster.
+func (s *Store) Marked(ctx context.Context, ids ...string) error {
+	for _, id := range ids {
+		if err := s.do(ctx, "find a mark", s.scripts.marked, "mark:"+id); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return store.ErrNotFound
 }
 
 // DeleteExpired implements [store.Sessions] and [store.Rememberer]. There is
