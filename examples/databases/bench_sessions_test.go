@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatepass/gatepass/store"
+	"github.com/gatepass/gatepass/store/gormstore"
 )
 
 const insertWhole = `INSERT INTO gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip,
@@ -16,12 +17,12 @@ const insertWhole = `INSERT INTO gatepass_sessions (id, user_id, provider, subje
 func (w *bench) replacement() {
 	stmts := []*sql.Stmt{w.prepare(insertWhole), w.prepare("DELETE FROM gatepass_sessions WHERE id = ?")}
 	ctx := w.b.Context()
-	begin := func() string {
+	begin := func(s *gormstore.Store) string {
 		v := newSession("user0")
-		w.must(w.s.CreateSession(ctx, v))
+		w.must(s.CreateSession(ctx, v))
 		return v.ID
 	}
-	below, own := begin(), begin()
+	below, own := begin(w.below), begin(w.s)
 	beside(w.b, "session/replace", func() {
 		v := newSession("user0")
 		w.together(stmts, append(sessionValues(v), v.Issuer, v.Family, nil), []any{below})
@@ -54,6 +55,9 @@ func (w *bench) values() {
 	cart := func() []byte { return []byte(rand.Text() + rand.Text()) }
 	v := newSession("user0")
 	w.must(store.ReplaceSessions(ctx, w.s, v, cart(), nil))
+	if w.below != w.s {
+		w.must(store.ReplaceSessions(ctx, w.below, v, cart(), nil))
+	}
 	beside(w.b, "session/values", func() {
 		var old []byte
 		w.must(read.QueryRowContext(ctx, v.ID, time.Now().UnixMicro()).Scan(&old))

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"io/fs"
 	"time"
@@ -20,3 +21,6 @@ func (s *Store) MigrationSQLWith(ctx context.Context, fsys fs.FS) (string, error
 
 // Pause is how long the store waits before another try.
 func (s *Store) Pause(try int) time.Duration { return s.sh.pause(try) }
+
+// Writes are the connections that only the store writes by, or nil.
+func (s *Store) Writes() *sql.DB { return s.sh.writes }

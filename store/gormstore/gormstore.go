@@ -10,6 +10,8 @@
 package gormstore
 
 import (
+	"database/sql"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +61,7 @@ type shared struct {
 	texts     statements
 	immediate bool          // transactions take SQLite's write lock as they begin
 	patience  time.Duration // how long to wait for another process that writes SQLite's file; 0 if that is the driver's business
+	writes    *sql.DB       // where we write it, if we have patience
 	memory    bool          // the database is in memory, and has one connection
 	prepared  *prepared     // nil if the driver keeps statements prepared
 	watchers  *watchers
@@ -110,6 +113,9 @@ func (s *Store) Close() error {
 	db, err := s.db.DB()
 	if err != nil {
 		return err
+	}
+	if s.sh != nil && s.sh.writes != nil {
+		return errors.Join(s.sh.writes.Close(), db.Close())
 	}
 	return db.Close()
 }

@@ -23,25 +23,26 @@ import (
 //
 // SQLite needs no parameters: writers wait for each other, readers do not wait
 // for writers, and a database in memory lives as long as the Store. Parameters
-// that the name of the database has are left as they are.
+// that the name of the database has are left as they are. To a file, the Store
+// writes by a connection of its own beside those of [Store.DB].
 func Open(d gorm.Dialector, opts ...Option) (*Store, error) {
 	if _, err := dialectOf(d.Name()); err != nil {
 		return nil, err
 	}
-	immediate := false
+	dsn := ""
 	if d.Name() == "sqlite" {
-		d, immediate = withParameters(d)
+		d, dsn = withParameters(d)
 	}
 	db, err := gorm.Open(d, &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		return nil, fmt.Errorf("gormstore: opening the database: %w", err)
 	}
-	s := newStore(db, immediate, opts)
+	s := newStore(db, dsn != "", opts)
 	s.own = true
 	ctx := context.Background()
 	err = s.fail
 	if err == nil && s.sh.sqlite {
-		err = s.prepareSQLite(ctx)
+		err = s.prepareSQLite(ctx, dsn)
 	}
 	if err == nil {
 		err = s.Migrate(ctx)
@@ -53,14 +54,17 @@ func Open(d gorm.Dialector, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
-// prepareSQLite sets what holds for the whole file.
-func (s *Store) prepareSQLite(ctx context.Context) error {
+// mainFile asks SQLite for the file it has open, "" if that is in memory.
+const mainFile = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+
+// prepareSQLite sets what holds for the whole file, and opens what we write by.
+func (s *Store) prepareSQLite(ctx context.Context, dsn string) error {
 	db, err := s.db.DB()
 	if err != nil {
 		return fmt.Errorf("gormstore: opening the database: %w", err)
 	}
 	var file text
-	if err := s.one(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'", nil, &file); err != nil {
+	if err := s.one(ctx, mainFile, nil, &file); err != nil {
 		return fmt.Errorf("gormstore: opening the database: %w", err)
 	}
 	if file == "" {
@@ -82,41 +86,51 @@ func (s *Store) prepareSQLite(ctx context.Context) error {
 	}
 	// Without the log, a commit waits for readers, and patience ends when a
 	// transaction has begun.
-	if s.sh.immediate && mode == "wal" {
-		var timeout int64
-		if err := s.one(ctx, "PRAGMA busy_timeout", nil, &timeout); err != nil {
-			return fmt.Errorf("gormstore: opening the database: %w", err)
-		}
-		s.sh.patience = time.Duration(timeout) * time.Millisecond
+	if !s.sh.immediate || mode != "wal" {
+		return nil
 	}
-	return nil
+	var timeout int64
+	var locking text
+	err = s.one(ctx, "PRAGMA busy_timeout", nil, &timeout)
+	if err == nil {
+		err = s.one(ctx, "PRAGMA locking_mode", nil, &locking)
+	}
+	if err != nil {
+		return fmt.Errorf("gormstore: opening the database: %w", err)
+	}
+	// A file that one connection keeps for itself has room for no other.
+	if timeout == 0 || locking == "exclusive" {
+		return nil
+	}
+	return s.openWriter(ctx, db, dsn, string(file), time.Duration(timeout)*time.Millisecond)
 }
 
-// withParameters returns d with parameters added to its DSN, and whether
-// transactions will begin by taking the write lock.
+// withParameters returns d with parameters added to its DSN, and that DSN. It is
+// empty if none could be added, or if transactions will not begin by taking the
+// write lock.
 //
 // The settings are those of a connection, of which the pool opens new ones at
 // any time, so that the DSN is the only way to them that works with every
 // driver. Drivers are not imported here; their dialectors have a field for it.
-func withParameters(d gorm.Dialector) (gorm.Dialector, bool) {
+func withParameters(d gorm.Dialector) (gorm.Dialector, string) {
 	v := reflect.ValueOf(d)
 	pointer := v.Kind() == reflect.Pointer
 	if pointer {
 		v = v.Elem()
 	}
 	if v.Kind() != reflect.Struct {
-		return d, false
+		return d, ""
 	}
 	own := reflect.New(v.Type()) // the caller's stays as it is
 	own.Elem().Set(v)
 	field := own.Elem().FieldByName("DSN")
 	conn := own.Elem().FieldByName("Conn")
 	if !field.IsValid() || field.Kind() != reflect.String || !field.CanSet() || conn.IsValid() && !conn.IsZero() {
-		return d, false
+		return d, ""
 	}
 	dsn, ok := addParameters(field.String(), v.Type().PkgPath())
 	if !ok {
-		return d, false
+		return d, ""
 	}
 	field.SetString(dsn)
 	if !pointer {
@@ -124,9 +138,9 @@ func withParameters(d gorm.Dialector) (gorm.Dialector, bool) {
 	}
 	changed, ok := own.Interface().(gorm.Dialector)
 	if !ok {
-		return d, false
+		return d, ""
 	}
-	return changed, true
+	return changed, dsn
 }
 
 // addParameters adds what dsn lacks: to wait up to ten seconds for another

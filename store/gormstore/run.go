@@ -132,7 +132,7 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		err = s.db.WithContext(ctx).Connection(func(db *gorm.DB) error {
 			return run(db.WithContext(context.WithoutCancel(ctx)))
 		})
-	} else if s.sh.patience > 0 && s.tx == nil {
+	} else if s.sh.writes != nil && s.tx == nil {
 		err = s.beginPatiently(ctx, &began, run)
 	} else {
 		err = run(s.db.WithContext(ctx))
@@ -199,8 +199,12 @@ func (s *Store) try(ctx context.Context, query string, args ...any) (n int64, er
 	}
 	run := func() error {
 		exec := s.execContext
-		if s.sh.patience > 0 && s.tx == nil {
+		if s.sh.writes != nil && s.tx == nil {
 			exec = s.execPatiently
+		}
+		ctx, err := s.atOnce(ctx)
+		if err != nil {
+			return err
 		}
 		res, err := exec(ctx, query, args)
 		if err == nil {
@@ -246,6 +250,10 @@ func (s *Store) one(ctx context.Context, query string, args []any, dest ...any) 
 	}
 	if db := s.reads(ctx); db != nil {
 		return oneAtOnce(ctx, db, query, args, dest)
+	}
+	ctx, err := s.atOnce(ctx)
+	if err != nil {
+		return s.tx.note(err)
 	}
 	rows, err := s.queryContext(ctx, query, args)
 	if err == nil {

@@ -3,6 +3,8 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,50 +12,102 @@ import (
 )
 
 // SQLite sleeps while another process writes, and a context that ends does not
-// wake it. So it is let sleep for a moment at a time, on a connection that is
-// ours until we have written, and asked again for as long as it would have
-// waited by itself.
+// wake it. So we write by a connection of our own that lets it sleep for a moment
+// at a time, and ask again for as long as the app's connections would have
+// waited.
 
 // moment is how long SQLite may sleep without a look at the context.
 const moment = 50 * time.Millisecond
 
+// openWriter opens a second pool for the file of the app's, which goes on waiting
+// for the time that was set for it.
+func (s *Store) openWriter(ctx context.Context, app *sql.DB, dsn, file string, patience time.Duration) error {
+	connect, err := connectorOf(app.Driver(), dsn)
+	if err != nil {
+		return fmt.Errorf("gormstore: opening the database: %w", err)
+	}
+	// One connection is enough for those who stand in line. There may be another
+	// while one is being closed.
+	writes := sql.OpenDB(hasty{connect, min(moment, patience)})
+	writes.SetMaxIdleConns(1)
+	var same text
+	err = writes.QueryRowContext(ctx, mainFile).Scan(&same)
+	if errors.Is(err, driver.ErrSkip) || err == nil && string(same) != file {
+		// The driver cannot, or the dialector does not give it the DSN as it is. Then
+		// to wait is the driver's business.
+		return writes.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("gormstore: opening the database: %w", errors.Join(err, writes.Close()))
+	}
+	s.sh.writes, s.sh.patience = writes, patience
+	return nil
+}
+
+// connectorOf does what sql.Open does with a driver that has a name.
+func connectorOf(d driver.Driver, dsn string) (driver.Connector, error) {
+	if d, ok := d.(driver.DriverContext); ok {
+		return d.OpenConnector(dsn)
+	}
+	return connector{d, dsn}, nil
+}
+
+type connector struct {
+	driver driver.Driver
+	dsn    string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
+
+// hasty makes connections that wait for a lock for so long only, whatever their
+// DSN says: each driver has another word for it there.
+type hasty struct {
+	driver.Connector
+	wait time.Duration
+}
+
+func (c hasty) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	exec, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errors.Join(driver.ErrSkip, conn.Close())
+	}
+	if _, err := exec.ExecContext(ctx, fmt.Sprint("PRAGMA busy_timeout = ", c.wait.Milliseconds()), nil); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 // patiently calls try, which reports whether it had the lock, until it did.
-func (s *Store) patiently(ctx context.Context, conn gorm.ConnPool, try func() (had bool, err error)) error {
-	set := func(ctx context.Context, d time.Duration) error {
-		_, err := conn.ExecContext(ctx, fmt.Sprint("PRAGMA busy_timeout = ", d.Milliseconds()))
-		return err
-	}
-	if err := set(ctx, min(moment, s.sh.patience)); err != nil {
-		return err
-	}
-	// The app's own statements on this connection go on waiting. It fails only if
-	// the connection is lost, and the setting with it.
-	defer func() { _ = set(context.WithoutCancel(ctx), s.sh.patience) }()
+func (s *Store) patiently(ctx context.Context, try func() (had bool, err error)) error {
 	end := time.Now().Add(s.sh.patience)
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		had, err := try()
 		if had || !transient(err) || !time.Now().Before(end) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		// Not every lock makes SQLite sleep.
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
 		}
 	}
 }
 
-// execPatiently runs one statement.
+// execPatiently runs one statement. Once it has the lock it waits for nothing, so
+// that it is not made ready to end with its context, which would cost as much as
+// to run it.
 func (s *Store) execPatiently(ctx context.Context, query string, args []any) (res sql.Result, err error) {
-	db, err := s.db.DB()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	err = s.patiently(ctx, conn, func() (bool, error) {
-		res, err = conn.ExecContext(ctx, query, args...)
+	alone := context.WithoutCancel(ctx)
+	err = s.patiently(ctx, func() (bool, error) {
+		res, err = s.sh.writes.ExecContext(alone, query, args...)
 		return err == nil, err
 	})
 	return res, err
@@ -61,18 +115,27 @@ func (s *Store) execPatiently(ctx context.Context, query string, args []any) (re
 
 // beginPatiently calls run, which sets began when its transaction has begun.
 func (s *Store) beginPatiently(ctx context.Context, began *bool, run func(*gorm.DB) error) error {
-	return s.db.WithContext(ctx).Connection(func(db *gorm.DB) error {
-		return s.patiently(ctx, db.Statement.ConnPool, func() (bool, error) {
-			err := run(db)
-			return *began, err
-		})
+	db := s.db.WithContext(ctx)
+	db.Statement.ConnPool = s.sh.writes
+	return s.patiently(ctx, func() (bool, error) {
+		err := run(db)
+		return *began, err
 	})
+}
+
+// atOnce returns the context for a statement. In a transaction that has the lock,
+// it waits for nothing either.
+func (s *Store) atOnce(ctx context.Context) (context.Context, error) {
+	if s.sh.writes == nil || s.tx == nil {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
 }
 
 // reads returns where a read waits for nobody, or nil if it may have to wait:
 // with a write-ahead log, outside a transaction.
 func (s *Store) reads(ctx context.Context) *sql.DB {
-	if s.sh.patience == 0 || s.tx != nil || ctx.Done() == nil {
+	if s.sh.writes == nil || s.tx != nil || ctx.Done() == nil {
 		return nil
 	}
 	db, _ := s.pool().(*sql.DB)
