@@ -90,9 +90,10 @@ func TestWaitForTheLock(t *testing.T) {
 			// Now the lock is given back while we wait.
 			released := make(chan error)
 			release = held(t, name)
-			time.AfterFunc(150*time.Millisecond, func() { released <- release() })
+			free := min(test.setting/2, time.Second)
+			time.AfterFunc(free, func() { released <- release() })
 			if err := mark(t.Context(), how); err != nil {
-				t.Errorf("%s, %s: the lock was free after 150 ms: %v", test.what, how, err)
+				t.Errorf("%s, %s: the lock was free after %v: %v", test.what, how, free, err)
 			}
 			if err := <-released; err != nil {
 				t.Fatal(err)
