@@ -206,7 +206,7 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	if f.Remember {
 		r = r.WithContext(WithRemember(r.Context()))
 	}
-	if err := a.welcome(ctx, v, who, f.SessionID, a.finisher(ctx, w, r, v, who)); err != nil {
+	if err := a.welcome(ctx, v, who, f.SessionID, a.finisher(w, r, v, who)); err != nil {
 		return err
 	}
 	if v.begun {
@@ -227,11 +227,19 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	return nil
 }
 
-// sessionFor returns the session that v's login begins.
+// sessionFor returns the session that v's login begins, as far as it is known
+// whose it is.
 func (a *Auth) sessionFor(v *arrival) *store.Session {
-	return &store.Session{
-		UserID: v.user.ID, Key: v.account.Key, Issuer: v.account.Issuer, SID: cut(v.id.SID, 255), AuthTime: a.now().UTC(),
+	s := &store.Session{SID: cut(v.id.SID, 255), AuthTime: a.now().UTC()}
+	if v.user != nil {
+		v.owns(s)
 	}
+	return s
+}
+
+// owns makes s one of v's user and account.
+func (v *arrival) owns(s *store.Session) {
+	s.UserID, s.Key, s.Issuer = v.user.ID, v.account.Key, v.account.Issuer
 }
 
 // A beginner begins a session.

@@ -90,6 +90,120 @@ func TestComingBackWritesOnce(t *testing.T) {
 	}
 }
 
+// A sign-up is one transaction with its session, unless a hook comes between.
+func TestSigningUpWritesOnce(t *testing.T) {
+	hook := func(context.Context, *store.User, provider.Identity) error { return nil }
+	byEmail := func(c *middleware.Config) { c.DangerouslyLinkByEmail = []string{"other"} }
+	for _, test := range []struct {
+		name     string
+		change   func(*middleware.Config)
+		provider string
+		want     string
+	}{
+		{"somebody new", func(*middleware.Config) {}, "other", "Transact"},
+		{"with OnSignUp", func(c *middleware.Config) { c.OnSignUp = hook }, "other", "Transact CreateCounted"},
+		{"with OnLink", func(c *middleware.Config) { c.OnLink = hook }, "other", "Transact CreateCounted"},
+		{"with OnLogin", func(c *middleware.Config) { c.OnLogin = hook }, "other", "Transact CreateCounted"},
+		{"with sessions elsewhere", func(c *middleware.Config) { c.Session.Store = struct{ store.Sessions }{memstore.New()} }, "other", "Transact"},
+		{"linked by email", func(c *middleware.Config) { byEmail(c) }, "other", "Transact"},
+		{"linked by email, with OnLink", func(c *middleware.Config) { byEmail(c); c.OnLink = hook }, "other", "Transact CreateCounted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &racedStore{wholeStore: memstore.New()}
+			a := newApp(t, func(c *middleware.Config) { c.Store = s; test.change(c) })
+			a.github.person("ada", ada)
+			a.browser().login("github", "ada")
+			id := provider.Identity{Subject: "new", Name: "New"}
+			if strings.HasPrefix(test.name, "linked") {
+				id.Email, id.EmailVerified = ada.Email, true
+			}
+			a.other.person("new", id)
+			b := a.browser()
+			state := b.begin("other")
+			var resp *http.Response
+			got := strings.Join(s.writes(func() { resp = b.callback("other", state, "new") }), " ")
+			if got != test.want || resp.StatusCode != http.StatusSeeOther || b.whoami() == "" {
+				t.Errorf("got %d, %q, and the browser is %q; want %q", resp.StatusCode, got, b.whoami(), test.want)
+			}
+			acct, err := s.Account(t.Context(), store.Key{Provider: "other", Subject: "new"})
+			if err != nil || acct.UserID != b.whoami() {
+				t.Errorf("the account: %+v, %v", acct, err)
+			}
+			if linked := strings.Contains(a.log.String(), "linked_by_email"); linked != (id.Email != "") {
+				t.Errorf("linked_by_email was logged: %t", linked)
+			}
+		})
+	}
+}
+
+// Who is refused has cost no write of sessions, and is told why.
+func TestRefusedSignUpWritesNoSession(t *testing.T) {
+	s := &racedStore{wholeStore: memstore.New()}
+	a := newApp(t, func(c *middleware.Config) { c.Store = s })
+	a.github.person("ada", ada)
+	a.browser().login("github", "ada")
+	a.other.person("eve", provider.Identity{Subject: "eve", Email: ada.Email, EmailVerified: true})
+	b := a.browser()
+	state := b.begin("other")
+	var resp *http.Response
+	got := s.writes(func() { resp = b.callback("other", state, "eve") })
+	if len(got) != 1 || got[0] != "Transact" || resp.StatusCode != http.StatusConflict || !strings.Contains(a.log.String(), "email_taken") {
+		t.Errorf("got %d, %q: %s", resp.StatusCode, got, a.log)
+	}
+	if a.users(store.Key{Provider: "other", Subject: "eve"}) != 0 {
+		t.Error("the account was made")
+	}
+}
+
+// Whoever else has come in by an account that is new is not thrown out when the
+// first one's session is.
+func TestSignUpRemainsWhenItsSessionDoesNot(t *testing.T) {
+	s := &racedStore{wholeStore: memstore.New()}
+	a, op := newOPApp(t, s)
+	op.person("new", provider.Identity{Subject: "new", Name: "New", SID: "s-new"})
+	b, other := a.browser(), a.browser()
+	state := b.begin("op")
+	s.on(func(op string) error {
+		if op == "before Marked" {
+			s.on(nil)
+			other.login("op", "new")
+			return errDisk
+		}
+		return nil
+	})
+	resp := b.callback("op", state, "new")
+	s.on(nil)
+	if resp.StatusCode != http.StatusServiceUnavailable || b.whoami() != "" || other.whoami() == "" {
+		t.Errorf("got %d, the browsers are %q and %q", resp.StatusCode, b.whoami(), other.whoami())
+	}
+	if ids := sessionIDs(t, a, other.whoami()); len(ids) != 1 {
+		t.Errorf("got %d sessions, want the other's", len(ids))
+	}
+}
+
+// How somebody came by an account is told even if they are not logged in after all.
+func TestLinkByEmailIsToldWhenItsSessionEnds(t *testing.T) {
+	s := &racedStore{wholeStore: memstore.New()}
+	first, op := newOP("first"), newOP("op")
+	a := newApp(t, func(c *middleware.Config) { c.Store, c.DangerouslyLinkByEmail = s, []string{"op"} }, first, op)
+	first.person("ada", ada)
+	op.person("ada", ada)
+	a.browser().login("first", "ada")
+	b := a.browser()
+	state := b.begin("op")
+	s.on(func(op string) error {
+		if op == "before Marked" {
+			return errDisk
+		}
+		return nil
+	})
+	resp := b.callback("op", state, "ada")
+	s.on(nil)
+	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.log.String(), "linked_by_email") {
+		t.Errorf("got %d: %s", resp.StatusCode, a.log)
+	}
+}
+
 // LoginIdentity does as a callback.
 func TestLoginIdentityWritesOnce(t *testing.T) {
 	s := &racedStore{wholeStore: memstore.New()}

@@ -41,7 +41,8 @@ type arrival struct {
 	account  *store.Account
 	signedUp bool
 	linked   bool
-	begun    bool      // its session has begun
+	kept     bool      // in one step with its session
+	begun    bool      // and that has begun
 	began    time.Time // when its code left
 }
 

@@ -73,7 +73,7 @@ func (a *Auth) loginIdentity(w http.ResponseWriter, r *http.Request, id provider
 	ctx, cancel := detached(r)
 	defer cancel()
 	v := &arrival{e: e, id: id, tok: tok, began: a.now()}
-	if err := a.welcome(ctx, v, who, began, a.finisher(ctx, w, r, v, who)); err != nil || v.begun {
+	if err := a.welcome(ctx, v, who, began, a.finisher(w, r, v, who)); err != nil || v.begun {
 		return err
 	}
 	s := a.sessionFor(v)

@@ -63,6 +63,7 @@ type Auth struct {
 	byID     map[string]*entry
 	usable   []string // providers with which a person can log in
 	sessions *session.Manager
+	oneStore bool // it keeps sessions as well, and counts them in a transaction
 	tokens   sealer
 	renewals singleflight.Group
 	unsaved  unsaved

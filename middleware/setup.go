@@ -213,6 +213,9 @@ func (a *Auth) setSessions(m *mistakes) {
 	a.vary = varyOn(cfg.Header)
 	if cfg.Store == nil && a.cfg.Store != nil {
 		cfg.Store = a.cfg.Store
+		_, transacts := a.cfg.Store.(store.Transactor)
+		_, counts := a.cfg.Store.(store.SessionCounter)
+		a.oneStore = transacts && counts
 	}
 	if cfg.Store == nil {
 		cfg.Store = struct{ store.Sessions }{} // reported by setDefaults; what else is wrong is told as well

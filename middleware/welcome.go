@@ -26,13 +26,14 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 	done, err := a.comeBack(ctx, v, who, began, finish)
 	for try := 0; !done && try < maxTries; try++ {
 		v.user, v.account, v.signedUp, v.linked = nil, nil, false, false
-		err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
-			return a.enter(ctx, tx, v, who, began)
-		})
-		done = !errors.Is(err, store.ErrExists)
+		var kept error
+		kept, err = a.keepNew(ctx, v, who, began, finish)
+		done = !errors.Is(kept, store.ErrExists)
 	}
-	err = a.judged(a.allOrNothing(ctx, v, err))
-	if err == nil && v.linked {
+	if !v.kept {
+		err = a.judged(a.allOrNothing(ctx, v, err))
+	}
+	if v.linked && (v.kept || err == nil) {
 		a.event(ctx, "linked_by_email", v.e.info.ID, nil) // whoever asks later how it came about finds it
 	}
 	return err
@@ -55,7 +56,8 @@ func (a *Auth) judged(err error) error {
 		return nil
 	}
 	var r *reasoned
-	if errors.As(err, &r) || errors.Is(err, store.ErrBadText) {
+	var failed *storeFailure
+	if errors.As(err, &r) || errors.As(err, &failed) || errors.Is(err, store.ErrBadText) {
 		return err
 	}
 	return storeFailed(err)

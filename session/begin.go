@@ -28,6 +28,8 @@ const (
 	sweepLimit = 30 * time.Second
 )
 
+var errNobody = errors.New("the session is nobody's")
+
 // Begin logs s.UserID in, always under a new key. It sets s's ID and times, the
 // browser's name and address; the caller sets who, with which provider, and
 // AuthTime. The session that the browser had before ends, and so does the
@@ -45,8 +47,8 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, s *store.Session
 // begin begins a session of the family that f begins, or of none, which keep
 // stores, if that is given.
 func (m *Manager) begin(w http.ResponseWriter, r *http.Request, s *store.Session, f *rememberToken, keep keepFunc) error {
-	if s.UserID == "" {
-		return &Error{Op: "begin", Reason: "no_user", Err: errors.New("the session is nobody's")}
+	if s.UserID == "" && keep == nil {
+		return &Error{Op: "begin", Reason: "no_user", Err: errNobody}
 	}
 	before, err := m.held(r)
 	if err != nil {

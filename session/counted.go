@@ -22,7 +22,8 @@ type keepFunc = func(context.Context, *store.Session) (n int, err error)
 // BeginKept is [Manager.Begin] in a browser without a session, where keep stores s
 // together with whatever else must be stored in the same step, and returns how
 // many sessions the user has then, as [store.SessionCounter] does. Keep is called
-// once at most, when s is complete, and changes nothing if it fails.
+// once at most, when s has its ID and times, and changes nothing if it fails. It may
+// be what finds out whose s is, and sets that.
 //
 // The error wraps [errors.ErrUnsupported] if the browser has a session, since that
 // would have to end in the same step, or if keep's does. Then nothing has happened,
@@ -47,6 +48,9 @@ func (m *Manager) succeedCounted(ctx context.Context, s *store.Session, over []s
 		}
 	}
 	n, err := create(ctx, s)
+	if err == nil && s.UserID == "" {
+		err = errNobody
+	}
 	unable := errors.Is(err, errors.ErrUnsupported)
 	switch {
 	case unable && keep != nil:
