@@ -234,6 +234,11 @@ func redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	h["Cache-Control"] = noStore
 	h["Referrer-Policy"] = noReferrer
-	h["Location"] = []string{to}
+	seeOther(w, to)
+}
+
+// seeOther is redirect for an answer that has its headers already.
+func seeOther(w http.ResponseWriter, to string) {
+	w.Header()["Location"] = []string{to}
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -34,10 +34,12 @@ func formValue(r *http.Request, name string) string {
 // queryValue returns what url.ParseQuery would have under name, without a map
 // for all of the query.
 func queryValue(query, name string) string {
-	for pair := range strings.SplitSeq(query, "&") {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
 		key, value, _ := strings.Cut(pair, "=")
-		if strings.Contains(pair, ";") {
-			continue
+		if len(key) < len(name) || strings.Contains(pair, ";") {
+			continue // what is escaped is never longer once it is read
 		}
 		if key, err := url.QueryUnescape(key); err != nil || key != name {
 			continue

@@ -143,7 +143,7 @@ func (a *Auth) beginFlow(w http.ResponseWriter, r *http.Request, e *entry, f ses
 	if err := a.sessions.BeginFlow(w, r, f); err != nil {
 		return because("tx_too_big", err)
 	}
-	redirect(w, to.URL)
+	seeOther(w, to.URL)
 	return nil
 }
 

@@ -55,6 +55,12 @@ func TestAuthorizationURLIsOfItsOwnLogin(t *testing.T) {
 				t.Errorf("%s: got %q, %v", name, to.URL, err)
 				return
 			}
+			// What needs no escape has none, as RFC 3986 section 2.3 asks.
+			for _, plain := range []string{"-.", "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "_", "abcdefghijklmnopqrstuvwxyz", "~"} {
+				if _, state, _ := strings.Cut(u.RawQuery, "&state="); req.State == every && !strings.Contains(state, plain) {
+					t.Errorf("%s: got %q, want %q in it", name, state, plain)
+				}
+			}
 			q := u.Query()
 			for _, once := range []string{"code_challenge", "nonce"} {
 				if v := q.Get(once); v != "" && seen[v] {

@@ -69,7 +69,7 @@ func NewState() string {
 // that several tabs can log in at once: the oldest goes first.
 func (m *Manager) BeginFlow(w http.ResponseWriter, r *http.Request, f Flow) error {
 	now := m.cfg.Now()
-	f.Began = wall(now)
+	f.Began = now
 	room := m.rooms.Get().(*[roomSize]byte)
 	defer func() {
 		clear(room[:])

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
@@ -21,8 +22,8 @@ type keys struct {
 	prk      []byte
 	audience string
 
-	mu     sync.RWMutex
-	sealer map[sealerID]cipher.AEAD
+	mu      sync.RWMutex
+	sealers []daily // a few
 }
 
 // A kind of tokens.
@@ -47,12 +48,18 @@ type sealerID struct {
 	day   uint16
 }
 
+// A daily is a key that lasts for a day.
+type daily struct {
+	id   sealerID
+	aead cipher.AEAD
+}
+
 func newKeys(secret, audience string) (*keys, error) {
 	prk, err := hkdf.Extract(sha256.New, []byte(secret), []byte("gatepass v1"))
 	if err != nil {
 		return nil, err
 	}
-	k := &keys{prk: prk, audience: audience, sealer: make(map[sealerID]cipher.AEAD)}
+	k := &keys{prk: prk, audience: audience}
 	var kids [4]byte
 	for label, dst := range map[string][]byte{
 		"session mark": k.marker[ofSession].mark[:],
@@ -84,10 +91,7 @@ func (k *keys) derive(label string, n int) ([]byte, error) {
 // aead returns the key that seals under that label on that day. Its Seal takes
 // no nonce and puts a random one first.
 func (k *keys) aead(id sealerID) (cipher.AEAD, error) {
-	k.mu.RLock()
-	a, ok := k.sealer[id]
-	k.mu.RUnlock()
-	if ok {
+	if a := k.known(id); a != nil {
 		return a, nil
 	}
 	key, err := k.derive(id.label+string([]byte{byte(id.day >> 8), byte(id.day)}), 32)
@@ -98,17 +102,27 @@ func (k *keys) aead(id sealerID) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err = cipher.NewGCMWithRandomNonce(block)
+	a, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for old := range k.sealer {
-		if old.day+1 < id.day {
-			delete(k.sealer, old)
+	// Another request may have made the same meanwhile.
+	k.sealers = slices.DeleteFunc(k.sealers, func(d daily) bool { return d.id.day+1 < id.day || d.id == id })
+	k.sealers = append(k.sealers, daily{id, a})
+	return a, nil
+}
+
+// known returns what aead made before, or nil. To look through so few is quicker
+// than a map.
+func (k *keys) known(id sealerID) cipher.AEAD {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for i := range k.sealers {
+		if k.sealers[i].id == id {
+			return k.sealers[i].aead
 		}
 	}
-	k.sealer[id] = a
-	return a, nil
+	return nil
 }

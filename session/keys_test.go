@@ -111,6 +111,7 @@ func postAAD(state string) []byte {
 
 func TestPostFormat(t *testing.T) {
 	w, b := newWorld(t), newBrowser(t)
+	beginFlow(t, b, w.m) // whose key is another
 	state := session.NewState()
 	if err := b.keepPost(w.m, url.Values{"state": {state}, "code": {"abc"}, "user": {"{}"}}); err != nil {
 		t.Fatal(err)
