@@ -19,6 +19,7 @@ import (
 func BenchmarkGoals(b *testing.B) {
 	b.Run("query of a request", benchSessionUser)
 	b.Run("the database's part of a sign-up", benchSignUp)
+	b.Run("the database's part of a login", benchLogin)
 }
 
 // beside measures f and its ideal turn by turn, so that both meet the same
@@ -132,6 +133,14 @@ func benchSessionUser(b *testing.B) {
 	})
 }
 
+const insertSession = `INSERT INTO gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func sessionValues(v *store.Session) []any {
+	return []any{v.ID, v.UserID, v.Provider, v.Subject, v.SID, v.AuthTime.UnixMicro(), v.Reauthed, v.CreatedAt.UnixMicro(), v.SeenAt.UnixMicro(),
+		v.ExpiresAt.UnixMicro(), v.UserAgent, v.IP}
+}
+
 // A sign-up. The ideal is three insertions, prepared, in one transaction.
 func benchSignUp(b *testing.B) {
 	s, _, db := benchDB(b)
@@ -141,8 +150,7 @@ func benchSignUp(b *testing.B) {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		`INSERT INTO gatepass_accounts (provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at,
 			sealed, token_expiry, token_scopes, leased_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		`INSERT INTO gatepass_sessions (id, user_id, provider, subject, sid, auth_time, reauthed, created_at, seen_at, expires_at, user_agent, ip)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		insertSession,
 	} {
 		stmt, err := db.Prepare(query)
 		if err != nil {
@@ -165,8 +173,7 @@ func benchSignUp(b *testing.B) {
 			{u.ID, u.Username, u.Name, u.Email, u.EmailVerified, u.AvatarURL, u.Locale, u.Disabled, now, now},
 			{a.Provider, a.Subject, a.Issuer, u.ID, a.Email, a.Name, a.Username, a.AvatarURL, string(a.Profile), now.UnixMicro(), now.UnixMicro(),
 				make([]byte, 300), 0, `["read:user"]`, 0},
-			{v.ID, u.ID, v.Provider, v.Subject, v.SID, v.AuthTime.UnixMicro(), v.Reauthed, v.CreatedAt.UnixMicro(), v.SeenAt.UnixMicro(),
-				v.ExpiresAt.UnixMicro(), v.UserAgent, v.IP},
+			sessionValues(v),
 		} {
 			if _, err := tx.StmtContext(ctx, stmts[i]).ExecContext(ctx, args...); err != nil {
 				b.Fatal(err)
@@ -176,4 +183,79 @@ func benchSignUp(b *testing.B) {
 			b.Fatal(err)
 		}
 	}, func() { signUp(b, s) })
+}
+
+// A login of each of a thousand people in turn. The ideal is to find the account
+// with its user and its token, and to keep account, token and session, prepared, in
+// one transaction.
+func benchLogin(b *testing.B) {
+	s := open(b, file(b))
+	ctx := b.Context()
+	var keys []store.Key
+	for range 1000 {
+		u, a := newPerson()
+		if err := s.CreateUser(ctx, u, a); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.PutToken(ctx, a.Key, &store.Token{Sealed: make([]byte, 300)}); err != nil {
+			b.Fatal(err)
+		}
+		keys = append(keys, a.Key)
+	}
+	db, err := s.DB().DB()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var stmts [3]*sql.Stmt
+	for i, query := range []string{
+		`SELECT a.user_id, a.issuer, a.sealed, u.name, u.disabled FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id
+			WHERE a.provider = ? AND a.subject = ?`,
+		`UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?, updated_at = ?,
+			sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ?`,
+		insertSession,
+	} {
+		stmt, err := db.Prepare(query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer stmt.Close()
+		stmts[i] = stmt
+	}
+	_, a := newPerson()
+	turn := 0
+	next := func() store.Key { turn++; return keys[turn%len(keys)] }
+	beside(b, func() {
+		k := next()
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var userID, issuer, name string
+		var sealed []byte
+		var disabled bool
+		if err := tx.StmtContext(ctx, stmts[0]).QueryRowContext(ctx, k.Provider, k.Subject).Scan(&userID, &issuer, &sealed, &name, &disabled); err != nil {
+			b.Fatal(err)
+		}
+		for i, args := range [][]any{
+			{a.Issuer, a.Email, a.Name, a.Username, a.AvatarURL, string(a.Profile), time.Now().UnixMicro(),
+				make([]byte, 300), 0, `["read:user"]`, 0, k.Provider, k.Subject},
+			sessionValues(newSession(userID)),
+		} {
+			if _, err := tx.StmtContext(ctx, stmts[i+1]).ExecContext(ctx, args...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := tx.Commit(); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		a, u, old, err := s.AccountUser(ctx, next())
+		if err != nil {
+			b.Fatal(err)
+		}
+		a.UpdatedAt = time.Now()
+		if _, err := s.FinishLogin(ctx, a, old, &store.Token{Sealed: make([]byte, 300), Scopes: []string{"read:user"}}, newSession(u.ID)); err != nil {
+			b.Fatal(err)
+		}
+	})
 }
