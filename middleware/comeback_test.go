@@ -92,6 +92,31 @@ func TestLoginOfAnAccountThatIsRemovedMeanwhile(t *testing.T) {
 	})
 }
 
+// Who comes back does not take the browser from somebody who has logged in to it
+// meanwhile, and nothing is kept of them.
+func TestComingBackNeverSwitchesUsersSilently(t *testing.T) {
+	comingBack(t, func(t *testing.T, s *racedStore, a *app) {
+		a.github.person("ada", ada)
+		a.github.person("bob", bob)
+		for _, code := range []string{"ada", "bob"} {
+			a.browser().login("github", code)
+		}
+		before, err := s.Token(t.Context(), store.Key{Provider: "github", Subject: bob.Subject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := a.browser()
+		state := b.begin("github")
+		b.login("github", "ada")
+		me := b.whoami()
+		requireRejected(t, a, b, b.callback("github", state, "bob"), http.StatusConflict, "user_switched")
+		after, err := s.Token(t.Context(), store.Key{Provider: "github", Subject: bob.Subject})
+		if err != nil || b.whoami() != me || string(after.Sealed) != string(before.Sealed) {
+			t.Errorf("the browser is %q, want %q, and bob's token as it was (%v)", b.whoami(), me, err)
+		}
+	})
+}
+
 // With a store that does all of it at once and with one that does it step by step,
 // a login does the same.
 func TestComingBackToEachStore(t *testing.T) {

@@ -44,8 +44,9 @@ func (a *Auth) finisher(w http.ResponseWriter, r *http.Request, v *arrival, who 
 				return n, r.Context().Err()
 			})
 		}
-		if err = a.startLogin(w, r, v, s, who, begin); kept != nil && errors.Is(err, errors.ErrUnsupported) {
-			err = kept
+		err = a.startLogin(w, r, v, s, who, begin)
+		if errors.Is(kept, store.ErrBadText) || kept != nil && errors.Is(err, errors.ErrUnsupported) {
+			err = kept // the login's, and not that of a store which failed to begin a session
 		}
 		v.kept, v.begun = kept == nil, err == nil
 		return kept, err

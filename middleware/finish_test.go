@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -323,4 +324,24 @@ func TestStoreThatWouldNotWriteOnce(t *testing.T) {
 	if slices.Contains(seen, "before DeleteSession") {
 		t.Error("a session that was never stored was removed")
 	}
+}
+
+// What a provider says and no store can keep is not the store's failure, whether it
+// was to be kept alone or with the session.
+func TestTextThatCannotBeKeptOfWhoComesBack(t *testing.T) {
+	comingBack(t, func(t *testing.T, s *racedStore, a *app) {
+		a.github.person("ada", ada)
+		a.browser().login("github", "ada")
+		b := a.browser()
+		state := b.begin("github")
+		s.on(func(op string) error {
+			if op == "before FinishLogin" || op == "before UpdateAccountToken" {
+				return fmt.Errorf("name: %w", store.ErrBadText)
+			}
+			return nil
+		})
+		resp := b.callback("github", state, "ada")
+		s.on(nil)
+		requireRejected(t, a, b, resp, 502, "profile_invalid")
+	})
 }

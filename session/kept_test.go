@@ -34,6 +34,21 @@ func TestBeginKept(t *testing.T) {
 	w.wantUser(b, w.m)
 }
 
+// A Manager that has found its store unable to count leaves nothing of keep's out.
+func TestBeginKeptWithAStoreThatCannotCount(t *testing.T) {
+	w := newWorld(t, listing)
+	w.login(newBrowser(t))
+	b, calls := newBrowser(t), 0
+	err := w.kept(b, w.m, &store.Session{UserID: w.user.ID}, func(ctx context.Context, s *store.Session) (int, error) {
+		calls++
+		return w.store.CreateCounted(ctx, s)
+	})
+	if err != nil || calls != 1 || len(w.sessions()) != 2 {
+		t.Errorf("got %v, %d calls, %d sessions", err, calls, len(w.sessions()))
+	}
+	w.wantUser(b, w.m)
+}
+
 // The limit holds as with Begin.
 func TestBeginKeptHoldsTheLimit(t *testing.T) {
 	w, browsers, _ := crowded(t, 3, limit(3))

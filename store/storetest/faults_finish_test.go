@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatepass/gatepass/store"
 )
@@ -20,6 +21,15 @@ func finishFaults() map[string]func(*faulty) {
 					t = old
 				}
 				return right(ctx, a, old, t, session)
+			}
+		}),
+		"FinishLoginEndsLease": with(func(s *faulty, right finish) finish { // whoever renews the token before goes on
+			return func(ctx context.Context, a *store.Account, old, t *store.Token, session *store.Session) (int, error) {
+				n, err := right(ctx, a, old, t, session)
+				if err == nil && old != nil && t != nil && string(old.Sealed) == "old" && session.ID == "a" {
+					_, err = s.Store.LeaseToken(ctx, a.Key, time.Hour)
+				}
+				return n, err
 			}
 		}),
 		"FinishLoginCounts": with(func(s *faulty, right finish) finish { // those as well that are over and not swept away yet

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gatepass/gatepass/store"
 )
@@ -62,6 +63,20 @@ func finishRules() []rule {
 					old = next
 				}
 				wantToken(ctx, t, s, b.Key, "other")
+			})},
+		{"FinishLoginEndsLease", "FinishLogin ends the lease of the token before, as PutToken does; one that is refused leaves it.",
+			with(func(ctx context.Context, t testing.TB, s store.LoginFinisher) {
+				u, a := signUp(ctx, t, s, "ann")
+				putToken(ctx, t, s, a.Key, "old")
+				old, err := s.LeaseToken(ctx, a.Key, time.Hour)
+				must(t, "LeaseToken", err)
+				_, err = s.FinishLogin(ctx, a, token("other"), token("new"), visit(u, "late"))
+				wantErr(t, "FinishLogin", err, store.ErrExists)
+				_, err = s.LeaseToken(ctx, a.Key, time.Hour)
+				wantErr(t, "LeaseToken", err, store.ErrLeased)
+				wantFinished(ctx, t, s, a, old, token("new"), visit(u, "a"), 1)
+				_, err = s.LeaseToken(ctx, a.Key, time.Hour)
+				must(t, "LeaseToken", err)
 			})},
 		{"FinishLoginCounts", "FinishLogin counts the new session and the others of its user that have not expired.",
 			with(func(ctx context.Context, t testing.TB, s store.LoginFinisher) {
