@@ -46,6 +46,9 @@ type arrival struct {
 	began    time.Time // when its code left
 }
 
+// afresh forgets what a try has made that came to nothing.
+func (v *arrival) afresh() { v.user, v.account, v.signedUp, v.linked = nil, nil, false, false }
+
 // runHooks calls OnSignUp, OnLink and OnLogin, as far as they apply. If one
 // fails, what this login made is removed again, so that the next try begins
 // where this one did.

@@ -25,7 +25,7 @@ func (a *Auth) welcome(ctx context.Context, v *arrival, who *session.Found, bega
 	}
 	done, err := a.comeBack(ctx, v, who, began, finish)
 	for try := 0; !done && try < maxTries; try++ {
-		v.user, v.account, v.signedUp, v.linked = nil, nil, false, false
+		v.afresh()
 		var kept error
 		kept, err = a.keepNew(ctx, v, who, began, finish)
 		done = !errors.Is(kept, store.ErrExists)
@@ -72,8 +72,11 @@ func mayReplace(who *session.Found, began, userID string) error {
 	return nil
 }
 
-// enter is one try of welcome, in a transaction where the store has one.
+// enter is one try of welcome, in a transaction where the store has one. That may
+// run it again: what an earlier try made is not there any more, and by now may be
+// there by another login, which no failure of this one may undo.
 func (a *Auth) enter(ctx context.Context, tx store.Store, v *arrival, who *session.Found, began string) error {
+	v.afresh()
 	acct, err := a.findAccount(ctx, tx, v)
 	if err != nil {
 		return err
@@ -209,8 +212,9 @@ func (a *Auth) ownerByEmail(ctx context.Context, tx store.Store, v *arrival) (*s
 func (a *Auth) link(ctx context.Context, v *arrival, userID string) error {
 	var err error
 	for range maxTries {
-		v.linked = false
+		v.afresh()
 		err = store.Transact(ctx, a.cfg.Store, func(tx store.Store) error {
+			v.afresh() // as in enter
 			u, err := a.enabled(ctx, tx, userID)
 			if err != nil {
 				return err
