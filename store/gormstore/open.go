@@ -24,20 +24,22 @@ import (
 // SQLite needs no parameters: writers wait for each other, readers do not wait
 // for writers, and a database in memory lives as long as the Store. Parameters
 // that the name of the database has are left as they are. To a file, the Store
-// writes by a connection of its own beside those of [Store.DB].
+// writes by a connection of its own beside those of [Store.DB]. In its
+// transactions, what the app has set, attached or prepared on those is not there;
+// what the driver does with each connection is.
 func Open(d gorm.Dialector, opts ...Option) (*Store, error) {
 	if _, err := dialectOf(d.Name()); err != nil {
 		return nil, err
 	}
-	dsn := ""
+	dsn, immediate := "", false
 	if d.Name() == "sqlite" {
-		d, dsn = withParameters(d)
+		d, dsn, immediate = withParameters(d)
 	}
 	db, err := gorm.Open(d, &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		return nil, fmt.Errorf("gormstore: opening the database: %w", err)
 	}
-	s := newStore(db, dsn != "", opts)
+	s := newStore(db, immediate, opts)
 	s.own = true
 	ctx := context.Background()
 	err = s.fail
@@ -99,38 +101,39 @@ func (s *Store) prepareSQLite(ctx context.Context, dsn string) error {
 		return fmt.Errorf("gormstore: opening the database: %w", err)
 	}
 	// A file that one connection keeps for itself has room for no other.
-	if timeout == 0 || locking == "exclusive" {
+	if timeout == 0 || locking == "exclusive" || dsn == "" {
 		return nil
 	}
 	return s.openWriter(ctx, db, dsn, string(file), time.Duration(timeout)*time.Millisecond)
 }
 
-// withParameters returns d with parameters added to its DSN, and that DSN. It is
-// empty if none could be added, or if transactions will not begin by taking the
-// write lock.
+// withParameters returns d with parameters added to its DSN, and whether
+// transactions will begin by taking the write lock. The DSN is empty unless d is
+// known to do no more than to give it to the driver.
 //
 // The settings are those of a connection, of which the pool opens new ones at
 // any time, so that the DSN is the only way to them that works with every
 // driver. Drivers are not imported here; their dialectors have a field for it.
-func withParameters(d gorm.Dialector) (gorm.Dialector, string) {
+func withParameters(d gorm.Dialector) (_ gorm.Dialector, dsn string, immediate bool) {
 	v := reflect.ValueOf(d)
 	pointer := v.Kind() == reflect.Pointer
 	if pointer {
 		v = v.Elem()
 	}
 	if v.Kind() != reflect.Struct {
-		return d, ""
+		return d, "", false
 	}
 	own := reflect.New(v.Type()) // the caller's stays as it is
 	own.Elem().Set(v)
 	field := own.Elem().FieldByName("DSN")
 	conn := own.Elem().FieldByName("Conn")
 	if !field.IsValid() || field.Kind() != reflect.String || !field.CanSet() || conn.IsValid() && !conn.IsZero() {
-		return d, ""
+		return d, "", false
 	}
-	dsn, ok := addParameters(field.String(), v.Type().PkgPath())
-	if !ok {
-		return d, ""
+	pkg := v.Type().PkgPath()
+	dsn, immediate = addParameters(field.String(), pkg)
+	if !immediate {
+		return d, "", false
 	}
 	field.SetString(dsn)
 	if !pointer {
@@ -138,9 +141,19 @@ func withParameters(d gorm.Dialector) (gorm.Dialector, string) {
 	}
 	changed, ok := own.Interface().(gorm.Dialector)
 	if !ok {
-		return d, ""
+		return d, "", false
 	}
-	return changed, dsn
+	if !known(pkg) {
+		dsn = ""
+	}
+	return changed, dsn, true
+}
+
+// known reports whether pkg has one of the dialectors that give their DSN to the
+// driver and take nothing in it for a part of the file's name. Another one may do
+// more with each connection, such as give it a key or a function.
+func known(pkg string) bool {
+	return pkg == "gorm.io/driver/sqlite" || pkg == "github.com/glebarez/sqlite"
 }
 
 // addParameters adds what dsn lacks: to wait up to ten seconds for another
@@ -150,7 +163,7 @@ func withParameters(d gorm.Dialector) (gorm.Dialector, string) {
 // would take parameters for a part of the file's name, so that they are added
 // only for those known not to.
 func addParameters(dsn, pkg string) (string, bool) {
-	if !strings.HasPrefix(dsn, "file:") && pkg != "gorm.io/driver/sqlite" && pkg != "github.com/glebarez/sqlite" {
+	if !strings.HasPrefix(dsn, "file:") && !known(pkg) {
 		return dsn, false
 	}
 	name, query, _ := strings.Cut(dsn, "?")

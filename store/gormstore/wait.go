@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"gorm.io/gorm"
@@ -30,17 +31,26 @@ func (s *Store) openWriter(ctx context.Context, app *sql.DB, dsn, file string, p
 	// while one is being closed.
 	writes := sql.OpenDB(hasty{connect, min(moment, patience)})
 	writes.SetMaxIdleConns(1)
-	var same text
-	err = writes.QueryRowContext(ctx, mainFile).Scan(&same)
-	if errors.Is(err, driver.ErrSkip) || err == nil && string(same) != file {
-		// The driver cannot, or the dialector does not give it the DSN as it is. Then
-		// to wait is the driver's business.
+	// It may have to wait for the lock already, to look at the file.
+	s.sh.patience = patience
+	var same, mode text
+	err = s.patiently(ctx, func() (bool, error) {
+		err := writes.QueryRowContext(ctx, mainFile).Scan(&same)
+		if err == nil && string(same) == file {
+			err = writes.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode)
+		}
+		return err == nil, err
+	})
+	if errors.Is(err, driver.ErrSkip) || err == nil && (string(same) != file || mode != "wal") {
+		// The driver cannot, the DSN means another file by now, or it sets another mode
+		// each time. Then to wait is the driver's business.
+		s.sh.patience = 0
 		return writes.Close()
 	}
 	if err != nil {
 		return fmt.Errorf("gormstore: opening the database: %w", errors.Join(err, writes.Close()))
 	}
-	s.sh.writes, s.sh.patience = writes, patience
+	s.sh.writes = writes
 	return nil
 }
 
@@ -80,6 +90,14 @@ func (c hasty) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// Close closes the driver's, as a pool does with one of its own.
+func (c hasty) Close() error {
+	if own, ok := c.Connector.(io.Closer); ok {
+		return own.Close()
+	}
+	return nil
 }
 
 // patiently calls try, which reports whether it had the lock, until it did.

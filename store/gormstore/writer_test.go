@@ -262,6 +262,7 @@ func TestWritesGoToTheSameFile(t *testing.T) {
 		{"alone.db?_locking_mode=EXCLUSIVE", false},
 		{"hasty.db?_busy_timeout=0", false},
 		{"deferred.db?_txlock=deferred", false},
+		{"rollback.db?_journal_mode=DELETE", false},
 		{":memory:", false},
 	} {
 		t.Run(test.dsn, func(t *testing.T) {
