@@ -61,3 +61,30 @@ func TestEndOfAllOvertakesARenewal(t *testing.T) {
 		})
 	}
 }
+
+// A login that is being kept while its user is deleted leaves nothing of them: who
+// deletes waits for the account, and ends the sessions then.
+func TestDeleteUserWaitsForALogin(t *testing.T) {
+	each(t, func(t *testing.T, db database) {
+		dsn := db.fresh(t)
+		s, other, ctx := db.open(t, dsn), db.open(t, dsn), t.Context()
+		u, a, _ := signUp(t, s, "one")
+		session, deleted := newSession(u.ID), make(chan error, 1)
+		err := s.Transact(ctx, func(tx store.Store) error {
+			if err := store.UpdateAccountToken(ctx, tx, a, sealedToken(), nil); err != nil {
+				return err
+			}
+			if _, err := store.CreateCounted(ctx, tx, session); err != nil {
+				return err
+			}
+			go func() { deleted <- other.DeleteUser(ctx, u.ID) }()
+			return waiting(ctx, db, s, deleted)
+		})
+		if err := errors.Join(err, <-deleted); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, s, "gatepass_sessions"); n != 0 {
+			t.Errorf("%d sessions remain of somebody who was deleted", n)
+		}
+	}, "postgres", "mysql")
+}

@@ -137,15 +137,16 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 		if _, err := tx.exec(ctx, t.deleteAllRemembered, id); err != nil {
 			return err
 		}
+		// The accounts first: a login that is being kept holds its own, and has stored
+		// its session once that is let go.
+		if _, err := tx.exec(ctx, t.deleteAccounts, id); err != nil {
+			return err
+		}
 		if err := tx.endAll(ctx, t.deleteSessions, id); err != nil {
 			return err
 		}
-		for _, query := range []string{t.deleteAccounts, t.deleteUser} {
-			if _, err := tx.exec(ctx, query, id); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := tx.exec(ctx, t.deleteUser, id)
+		return err
 	})
 }
 
