@@ -43,7 +43,7 @@ func parseJWT(kind, raw string, algs []string, known *knownHeader) (*jwt, error)
 		return nil, malformed("longer than %d bytes", maxJWT)
 	}
 	for i := range len(raw) {
-		if !isBase64URL(raw[i]) && raw[i] != '.' {
+		if !unreserved(raw[i]) || raw[i] == '~' { // but for that, base64url and the dot
 			return nil, malformed("not in compact form")
 		}
 	}
@@ -94,10 +94,6 @@ func (t *jwt) readHeader(head string) error {
 		}
 	}
 	return nil
-}
-
-func isBase64URL(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
 // strictBase64 takes one spelling of each text, and no other.
@@ -159,24 +155,25 @@ func members(v any) int {
 func colons(data []byte) (all, outer int) {
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
-		switch data[i] {
+		c := data[i]
+		if quoted {
+			if c == '\\' {
+				i++ // what follows it ends no string
+			} else if c == '"' {
+				quoted = false
+			}
+			continue
+		}
+		switch c {
 		case '"':
-			quoted = !quoted
-		case '\\':
-			i++ // only strings have backslashes, and what follows one ends none
+			quoted = true
 		case '{', '[':
-			if !quoted {
-				depth++
-			}
+			depth++
 		case '}', ']':
-			if !quoted {
-				depth--
-			}
+			depth--
 		case ':':
-			if !quoted {
-				if all++; depth == 1 {
-					outer++
-				}
+			if all++; depth == 1 {
+				outer++
 			}
 		}
 	}
