@@ -134,6 +134,11 @@ func (s *Store) begin(ctx context.Context, f func(*Store) error) error {
 		})
 	} else if s.sh.writes != nil && s.tx == nil {
 		err = s.beginPatiently(ctx, &began, run)
+		if err != nil && done != nil {
+			// Not every driver ends a transaction whose commit has failed. It fails if
+			// there is none.
+			_, _ = s.sh.writes.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		}
 	} else {
 		err = run(s.db.WithContext(ctx))
 	}
