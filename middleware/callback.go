@@ -206,7 +206,11 @@ func (a *Auth) finishLogin(ctx context.Context, w http.ResponseWriter, r *http.R
 	if f.Remember {
 		r = r.WithContext(WithRemember(r.Context()))
 	}
-	if err := a.welcome(ctx, v, who, f.SessionID, a.finisher(w, r, v, who)); err != nil {
+	err := a.welcome(ctx, v, who, f.SessionID, a.finisher(w, r, v, who))
+	if v.kept && errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return nil // the browser is gone, and its session as well
+	}
+	if err != nil {
 		return err
 	}
 	if v.begun {

@@ -24,7 +24,6 @@ type finisher func(free bool, keep func(*store.Session) (n int, err error)) (kep
 // the browser is gone.
 func (a *Auth) finisher(w http.ResponseWriter, r *http.Request, v *arrival, who *session.Found) finisher {
 	return func(free bool, keep func(*store.Session) (int, error)) (kept, err error) {
-		v.kept = false
 		if !free || wantsRemembered(r.Context()) || r.Context().Err() != nil {
 			return errors.ErrUnsupported, nil
 		}
