@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -88,14 +87,29 @@ func TestCloseClosesConnectors(t *testing.T) {
 }
 
 // A connection that can only prepare statements, as the oldest drivers have.
-type plainConn struct{ driver.Conn }
+type plainConn struct {
+	driver.Conn
+	open *atomic.Int32
+}
+
+func (c plainConn) Close() error {
+	c.open.Add(-1)
+	return c.Conn.Close()
+}
 
 // Where a second connection cannot be had, or is to another file, the app's serve
 // for writes as well.
 func TestOneKindOfConnection(t *testing.T) {
+	var conns atomic.Int32
+	plain := func(c driver.Conn) driver.Conn {
+		conns.Add(1)
+		return plainConn{c, &conns}
+	}
+	other := file(t)
+	open(t, other) // it has a log as well
 	for what, d := range map[string]*ownDriver{
-		"a driver that only prepares": {wrap: func(c driver.Conn) driver.Conn { return plainConn{c} }},
-		"another file":                {elsewhere: filepath.Join(t.TempDir(), "other.db")},
+		"a driver that only prepares": {wrap: plain},
+		"another file":                {elsewhere: other},
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := openBy(t, d)
@@ -107,6 +121,9 @@ func TestOneKindOfConnection(t *testing.T) {
 			}
 			if made, closed := d.made.Load(), d.closed.Load(); made != 2 || closed != 2 {
 				t.Errorf("got %d connectors, of which %d are closed, want 2 and 2", made, closed)
+			}
+			if n := conns.Load(); n != 0 {
+				t.Errorf("got %d connections that are still open, want 0", n)
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func (s *Store) openWriter(ctx context.Context, app *sql.DB, dsn, file string, p
 		}
 		return err == nil, err
 	})
-	if errors.Is(err, driver.ErrSkip) || err == nil && (string(same) != file || mode != "wal") {
+	if errors.Is(err, driver.ErrSkip) || err == nil && mode != "wal" {
 		// The driver cannot, the DSN means another file by now, or it sets another mode
 		// each time. Then to wait is the driver's business.
 		s.sh.patience = 0

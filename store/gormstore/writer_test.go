@@ -197,6 +197,20 @@ func TestWritesLeaveTheAppItsConnections(t *testing.T) {
 	}
 }
 
+// What asks to try again in a transaction that has the lock is tried as often as
+// anywhere, however long we would wait for the lock.
+func TestTriesOnceItHasTheLock(t *testing.T) {
+	s := open(t, file(t))
+	runs := 0
+	err := s.Transact(t.Context(), func(store.Store) error {
+		runs++
+		return errors.New("database table is locked")
+	})
+	if runs != 4 || err == nil {
+		t.Errorf("got %d runs and error %v, want 4 and an error", runs, err)
+	}
+}
+
 // What the app has added to its database runs in our transactions as well.
 func TestTransactKeepsCallbacks(t *testing.T) {
 	s := open(t, file(t))
