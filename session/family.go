@@ -59,8 +59,8 @@ func (m *Manager) BeginRemembered(w http.ResponseWriter, r *http.Request, s *sto
 }
 
 // succeedRemembered stores s, by keep if that is given, and the family that f
-// begins, if any, and ends the sessions and families that the browser had before. If it fails, neither s nor
-// the family remains, since nobody was given their keys.
+// begins, if any, and ends the sessions and families that the browser had before.
+// If it fails, neither s nor the family remains, since nobody was given their keys.
 func (m *Manager) succeedRemembered(ctx context.Context, s *store.Session, before []token, held []rememberToken, f *rememberToken, keep keepFunc) error {
 	over, err := m.families(ctx, before, held)
 	if err != nil {
