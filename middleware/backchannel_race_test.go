@@ -38,6 +38,16 @@ func (s *racedStore) on(f func(op string) error) {
 	s.step = f
 }
 
+// failAt lets the store fail whenever it comes to op.
+func (s *racedStore) failAt(op string, err error) {
+	s.on(func(at string) error {
+		if at == op {
+			return err
+		}
+		return nil
+	})
+}
+
 func (s *racedStore) around(op string, call func() error) error {
 	s.mu.Lock()
 	step := s.step
@@ -273,12 +283,7 @@ func TestStoreThatFailsAfterALogin(t *testing.T) {
 	a, _ := newOPApp(t, s)
 	b := a.browser()
 	state := b.begin("op")
-	s.on(func(op string) error {
-		if op == "before Marked" {
-			return errDisk
-		}
-		return nil
-	})
+	s.failAt("before Marked", errDisk)
 	resp := b.callback("op", state, "ada-1")
 	s.on(nil)
 	if resp.StatusCode != http.StatusServiceUnavailable || b.sessionCookie() != "" || b.whoami() != "" {

@@ -211,12 +211,7 @@ func TestStrictCallbackWithAStoreThatFails(t *testing.T) {
 	a.github.person("code-of-ada", ada)
 	b := a.browser()
 	state := b.begin("github")
-	s.on(func(op string) error {
-		if op == "before Mark" {
-			return errDisk
-		}
-		return nil
-	})
+	s.failAt("before Mark", errDisk)
 	if resp := b.backAs("github", state, "code-of-ada"); resp.StatusCode != http.StatusServiceUnavailable || a.github.completions() > 0 {
 		t.Fatalf("got %d", resp.StatusCode)
 	}

@@ -141,24 +141,30 @@ func sessionValues(v *store.Session) []any {
 		v.ExpiresAt.UnixMicro(), v.UserAgent, v.IP}
 }
 
-// A sign-up. The ideal is three insertions, prepared, in one transaction.
-func benchSignUp(b *testing.B) {
-	s, _, db := benchDB(b)
-	var stmts [3]*sql.Stmt
-	for i, query := range []string{
-		`INSERT INTO gatepass_users (id, username, name, email, email_verified, avatar_url, locale, disabled, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		`INSERT INTO gatepass_accounts (provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at,
-			sealed, token_expiry, token_scopes, leased_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		insertSession,
-	} {
+// prepare prepares statements for an ideal.
+func prepare(b *testing.B, db *sql.DB, queries ...string) []*sql.Stmt {
+	b.Helper()
+	var stmts []*sql.Stmt
+	for _, query := range queries {
 		stmt, err := db.Prepare(query)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer stmt.Close()
-		stmts[i] = stmt
+		b.Cleanup(func() { stmt.Close() })
+		stmts = append(stmts, stmt)
 	}
+	return stmts
+}
+
+// A sign-up. The ideal is three insertions, prepared, in one transaction.
+func benchSignUp(b *testing.B) {
+	s, _, db := benchDB(b)
+	stmts := prepare(b, db,
+		`INSERT INTO gatepass_users (id, username, name, email, email_verified, avatar_url, locale, disabled, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO gatepass_accounts (provider, subject, issuer, user_id, email, name, username, avatar_url, profile, created_at, updated_at,
+			sealed, token_expiry, token_scopes, leased_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		insertSession)
 	ctx := b.Context()
 	beside(b, func() {
 		u, a := newPerson()
@@ -206,21 +212,12 @@ func benchLogin(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var stmts [3]*sql.Stmt
-	for i, query := range []string{
+	stmts := prepare(b, db,
 		`SELECT a.user_id, a.issuer, a.sealed, u.name, u.disabled FROM gatepass_accounts a JOIN gatepass_users u ON u.id = a.user_id
 			WHERE a.provider = ? AND a.subject = ?`,
 		`UPDATE gatepass_accounts SET issuer = ?, email = ?, name = ?, username = ?, avatar_url = ?, profile = ?, updated_at = ?,
 			sealed = ?, token_expiry = ?, token_scopes = ?, leased_until = ? WHERE provider = ? AND subject = ?`,
-		insertSession,
-	} {
-		stmt, err := db.Prepare(query)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer stmt.Close()
-		stmts[i] = stmt
-	}
+		insertSession)
 	_, a := newPerson()
 	turn := 0
 	next := func() store.Key { turn++; return keys[turn%len(keys)] }

@@ -272,20 +272,27 @@ type oracle struct{ gorm.Dialector }
 
 func (oracle) Name() string { return "oracle" }
 
-// A request that waits for a connection goes when its browser does, and one that
-// comes after that asks nothing.
-func TestReadsEndWithTheirContext(t *testing.T) {
-	s := open(t, file(t))
-	id := signUp(t, s)
+// onlyConn returns the one connection that the app may have from now on.
+func onlyConn(t *testing.T, s *gormstore.Store) *sql.Conn {
+	t.Helper()
 	db, err := s.DB().DB()
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	held, err := db.Conn(t.Context())
+	conn, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// A request that waits for a connection goes when its browser does, and one that
+// comes after that asks nothing.
+func TestReadsEndWithTheirContext(t *testing.T) {
+	s := open(t, file(t))
+	id := signUp(t, s)
+	held := onlyConn(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	for _, when := range []string{"while it waits", "before it begins"} {

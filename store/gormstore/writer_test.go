@@ -152,15 +152,7 @@ func TestWritesLeaveTheAppItsConnections(t *testing.T) {
 	if err := s.DB().Exec("CREATE TABLE notes (text TEXT)").Error; err != nil {
 		t.Fatal(err)
 	}
-	db, err := s.DB().DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := onlyConn(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for how, mark := range marks(s) {
